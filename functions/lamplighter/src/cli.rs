@@ -1,0 +1,221 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use lamplighter_report::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  lamplighter demo                                  watch it work, without an AWS account
+  lamplighter run stop-untagged --dry-run           what would it do here? changes nothing
+  lamplighter run stop-untagged --dry-run --region eu-west-1 --format html --output report.html
+  lamplighter plan stop-untagged --out plan.json    for review; then: lamplighter apply plan.json
+  lamplighter check --print                         every setting and where it comes from
+  lamplighter policy stop-untagged                  the IAM policy this configuration needs
+
+Exit codes:
+  0 ran, everything could be read   1 failed or refused   2 usage or configuration
+  3 findings (only with --fail-on-findings)   4 partial   5 interrupted   75 another daemon holds the lock";
+
+/// Ops automation for AWS: audits, and careful changes, on schedule and on events.
+///
+/// Nothing changes an account unless its section says `mode = "apply"`, or you type --apply or apply a plan file.
+#[derive(Debug, Parser)]
+#[command(name = "lamplighter", version, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The configuration file [default: lamplighter.toml if it is there, else the built-in defaults].
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+
+    /// How results are written: text, json, jsonl, csv, markdown, html.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_default_value = true, value_parser = parse_format, help_heading = "Everywhere")]
+    pub format: Format,
+
+    /// Write results to FILE instead of stdout.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub output: Option<PathBuf>,
+
+    /// List what passes and what does not apply too.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub all: bool,
+
+    /// Exit with 3 if there are findings.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub fail_on_findings: bool,
+
+    /// Look at this region; may be given several times. `all`: every enabled one.
+    #[arg(long = "region", global = true, value_name = "NAME", action = ArgAction::Append, help_heading = "Everywhere")]
+    pub regions: Vec<String>,
+
+    /// Use this profile of ~/.aws/config.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub profile: Option<String>,
+
+    /// Call every AWS service here instead, as an emulator.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub endpoint_url: Option<String>,
+
+    /// Log what happens; twice: in detail.
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+
+    /// Log errors only, and show no progress.
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Everywhere"
+    )]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the functions: trigger, mode, schedule, whether configured.
+    List,
+
+    /// Run a function once.
+    ///
+    /// The mode is the section's unless a flag says otherwise. --dry-run changes nothing at all: no tag, no mail, no
+    /// state. `mode = "plan"` delivers the report. --apply does what is planned, within the limits.
+    Run {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+        /// Change nothing, deliver nothing, remember nothing: print only.
+        #[arg(long, conflicts_with = "apply")]
+        dry_run: bool,
+        /// Do what is planned, within the limits.
+        #[arg(long)]
+        apply: bool,
+        /// The event, a JSON file; `-` reads stdin.
+        #[arg(long, value_name = "FILE|-")]
+        event: Option<String>,
+        /// Judge as if it were this time (RFC 3339). Only in a dry run, or against a local endpoint.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        now: Option<DateTime<Utc>>,
+    },
+
+    /// Plan without applying, into a file that can be reviewed and applied.
+    Plan {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+        /// The event, a JSON file; `-` reads stdin.
+        #[arg(long, value_name = "FILE|-")]
+        event: Option<String>,
+        /// The plan file to write.
+        #[arg(long, value_name = "PLAN.json")]
+        out: PathBuf,
+        /// Judge as if it were this time (RFC 3339). Only against a local endpoint.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        now: Option<DateTime<Utc>>,
+    },
+
+    /// Apply a plan file: exactly what is in it, where everything still is as it was.
+    Apply {
+        /// The plan file.
+        #[arg(value_name = "PLAN.json")]
+        file: PathBuf,
+        /// Show what it would do.
+        #[arg(long)]
+        dry_run: bool,
+        /// Act as if it were this time (RFC 3339). Only in a dry run, or against a local endpoint.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        now: Option<DateTime<Utc>>,
+    },
+
+    /// Run the configured functions on their schedules until SIGTERM.
+    Daemon,
+
+    /// Check the configuration without calling AWS.
+    Check {
+        /// Print every setting and where it comes from.
+        #[arg(long)]
+        print: bool,
+    },
+
+    /// Show when a schedule runs next, in its zone and in UTC.
+    Schedule {
+        /// A function, or an expression such as `cron(0 6 ? * MON *)`; nothing: every function.
+        #[arg(value_name = "FUNCTION | EXPRESSION")]
+        what: Option<String>,
+        /// How many runs to show.
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        next: u16,
+        /// Count from this time (RFC 3339) instead of now.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        from: Option<DateTime<Utc>>,
+        /// The time zone of an expression, an IANA name.
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+    },
+
+    /// Print an event that a function understands.
+    SampleEvent {
+        /// Which one; without: list them.
+        name: Option<String>,
+    },
+
+    /// Print the least-privilege IAM policy that this configuration needs.
+    Policy {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+        /// The role's trust policy instead.
+        #[arg(long)]
+        trust: bool,
+        /// Only for this account.
+        #[arg(long, value_name = "A")]
+        account: Option<String>,
+    },
+
+    /// The whole product against a simulated AWS account on this machine. Needs no credentials.
+    #[cfg(feature = "demo")]
+    Demo {
+        /// Keep the account up, and print the environment to play with it.
+        #[arg(long)]
+        serve: bool,
+    },
+
+    /// Print a completion script for a shell.
+    Completions {
+        /// bash, elvish, fish, powershell, zsh.
+        shell: clap_complete::Shell,
+    },
+
+    /// Print the manual page.
+    Man,
+}
+
+fn parse_format(name: &str) -> Result<Format, String> {
+    name.parse()
+        .map_err(|error: lamplighter_report::UnknownFormat| error.to_string())
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|error| format!("not an RFC 3339 time such as 2026-11-22T06:00:00Z: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

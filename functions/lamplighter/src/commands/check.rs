@@ -1,0 +1,63 @@
+//! `lamplighter check`: the configuration, without calling AWS.
+
+use lamplighter_shell::schedule::Schedule;
+
+use crate::cli::Globals;
+use crate::commands::load;
+use crate::output;
+use crate::{Failure, functions};
+
+pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
+    let config = load(globals, vec![])?;
+    let mut errors: Option<lamplighter_config::Errors> = None;
+    let mut warnings = Vec::new();
+    let now = (lamplighter_shell::clock::system())();
+    for entry in functions::all() {
+        let Some(section) = config.section(entry.name) else {
+            continue;
+        };
+        match Schedule::parse(&section.schedule, section.zone) {
+            Ok(schedule) => {
+                let found = schedule.warnings(now);
+                warnings.extend(
+                    found
+                        .into_iter()
+                        .map(|warning| format!("warning: [{}] schedule: {warning}", entry.name)),
+                );
+            }
+            Err(error) => {
+                let located =
+                    config.error_at(entry.name, "schedule", error.to_string(), error.hint());
+                match &mut errors {
+                    Some(errors) => errors.extend(located),
+                    None => errors = Some(located),
+                }
+            }
+        }
+    }
+    if let Some(errors) = errors {
+        return Err(errors.into());
+    }
+    for warning in warnings {
+        output::note(&warning);
+    }
+    if print {
+        output::text(&config.print(), globals)?;
+    } else {
+        let configured: Vec<&str> = functions::all()
+            .iter()
+            .map(|entry| entry.name)
+            .filter(|name| config.is_configured(name))
+            .collect();
+        let functions = if configured.is_empty() {
+            "none".to_owned()
+        } else {
+            configured.join(", ")
+        };
+        output::text(
+            &format!("the configuration is sound; configured functions: {functions}\n"),
+            globals,
+        )?;
+    }
+    Ok(0)
+}

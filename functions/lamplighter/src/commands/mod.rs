@@ -1,0 +1,209 @@
+//! The commands, one file each.
+
+mod apply;
+mod check;
+mod daemon;
+mod list;
+mod plan;
+mod policy;
+mod run;
+mod sample_event;
+mod schedule;
+mod shell_files;
+
+use std::future::Future;
+use std::io::Read;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use lamplighter_aws::{Aws, Options};
+use lamplighter_config::{Config, Flag};
+use lamplighter_core::{Error, ErrorKind, Mode, Progress, Result, Run};
+use lamplighter_events::Envelope;
+use lamplighter_shell::Settings;
+use lamplighter_shell::settings::{load_config, read_config_file};
+
+use crate::Failure;
+use crate::cli::{Cli, Command, Globals};
+use crate::output::{self, ProgressLine};
+
+/// Runs the command and answers the exit code.
+pub async fn run(cli: Cli) -> Result<u8, Failure> {
+    let globals = &cli.globals;
+    match cli.command {
+        Command::List => list::run(globals),
+        Command::Run {
+            function,
+            dry_run,
+            apply,
+            event,
+            now,
+        } => {
+            let mode = match (dry_run, apply) {
+                (true, _) => Some(Mode::DryRun),
+                (false, true) => Some(Mode::Apply),
+                (false, false) => None,
+            };
+            run::run(globals, &function, mode, event.as_deref(), now).await
+        }
+        Command::Plan {
+            function,
+            event,
+            out,
+            now,
+        } => plan::run(globals, &function, event.as_deref(), &out, now).await,
+        Command::Apply { file, dry_run, now } => apply::run(globals, &file, dry_run, now).await,
+        Command::Daemon => daemon::run(globals).await,
+        Command::Check { print } => check::run(globals, print),
+        Command::Schedule {
+            what,
+            next,
+            from,
+            zone,
+        } => schedule::run(globals, what.as_deref(), next, from, zone.as_deref()),
+        Command::SampleEvent { name } => sample_event::run(globals, name.as_deref()),
+        Command::Policy {
+            function,
+            trust,
+            account,
+        } => policy::run(globals, &function, trust, account),
+        #[cfg(feature = "demo")]
+        Command::Demo { serve } => crate::demo::run(globals, serve).await,
+        Command::Completions { shell } => shell_files::completions(globals, shell),
+        Command::Man => shell_files::man(globals),
+    }
+}
+
+/// The effective configuration: defaults, file, environment, flags.
+fn load(globals: &Globals, mut flags: Vec<Flag>) -> Result<Config, Failure> {
+    let file = read_config_file(globals.config.as_deref())?;
+    if !globals.regions.is_empty() {
+        flags.push(Flag::regions(&globals.regions));
+    }
+    Ok(load_config(&file, flags)?)
+}
+
+/// What a run starts with. `--now` only where nothing real can be judged by a wrong time.
+fn settings(
+    globals: &Globals,
+    function: &str,
+    mode: Option<Mode>,
+    now: Option<DateTime<Utc>>,
+) -> Result<Arc<Settings>, Failure> {
+    let flags = if mode == Some(Mode::Apply) {
+        vec![Flag::apply(function)]
+    } else {
+        vec![]
+    };
+    let config = load(globals, flags)?;
+    let options = options(globals);
+    if now.is_some() && mode != Some(Mode::DryRun) && !Aws::is_local(&options) {
+        return Err(
+            Error::config("`--now` is only for a dry run, or for a local endpoint")
+                .hint("add `--dry-run`, or `--endpoint-url` with an address of this machine")
+                .into(),
+        );
+    }
+    Ok(Arc::new(Settings::new(config, options).at(now)))
+}
+
+fn options(globals: &Globals) -> Options {
+    Options {
+        endpoint_url: globals.endpoint_url.clone(),
+        profile: globals.profile.clone(),
+        ..Options::default()
+    }
+}
+
+/// The event of `--event`: a file, stdin, or none.
+fn event(from: Option<&str>) -> Result<Envelope> {
+    let Some(from) = from else {
+        return Ok(Envelope::default());
+    };
+    let text = if from == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Error::config("cannot read the event from stdin").caused_by(error))?;
+        text
+    } else {
+        std::fs::read_to_string(from).map_err(|error| {
+            Error::config(format!("cannot read the event `{from}`")).caused_by(error)
+        })?
+    };
+    Envelope::parse(from, &text)
+}
+
+/// Waits for `work` with a progress line, or for SIGINT or SIGTERM, whichever comes first.
+async fn watched<T>(
+    progress: &Arc<Progress>,
+    quiet: bool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let line = ProgressLine::watch(progress, quiet);
+    let result = tokio::select! {
+        result = work => result,
+        () = interrupted() => Err(Error::new(ErrorKind::Interrupted, "interrupted")
+            .hint("what was done stays done, and running it again is safe")),
+    };
+    drop(line);
+    result
+}
+
+/// Returns at SIGINT or SIGTERM.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            tokio::signal::ctrl_c().await.ok();
+        }
+    }
+}
+
+/// Prints the report, then what a person can do about what went wrong, and answers the exit code.
+fn finish(run: &Run, globals: &Globals) -> Result<u8, Failure> {
+    output::report(run, globals)?;
+    for hint in hints(run) {
+        output::note(&format!("hint: {hint}"));
+    }
+    Ok(run.exit_code(globals.fail_on_findings))
+}
+
+/// The ways out that a run's errors have in common.
+fn hints(run: &Run) -> Vec<String> {
+    let said = |what: &str| {
+        run.errors.iter().any(|row| row.message.contains(what))
+            || run.actions.iter().any(|row| {
+                row.reason
+                    .as_deref()
+                    .is_some_and(|reason| reason.contains(what))
+            })
+    };
+    let function = &run.function;
+    let mut hints = Vec::new();
+    if said("not allowed to call") {
+        hints.push(format!(
+            "attach `policies/{function}.json` to the role that runs it, or what `lamplighter policy {function}` prints"
+        ));
+    }
+    if said("did not answer in time")
+        || said("was throttled")
+        || said("was cut off")
+        || said("no connection for")
+        || said("on the side of AWS")
+    {
+        hints.push("run it again: what was done stays done, and nothing is done twice".to_owned());
+    }
+    if run.would_refuse.is_some() {
+        hints.push(format!(
+            "read it with `lamplighter run {function} --dry-run`; raise the limit it names in [{function}] if the plan is right"
+        ));
+    }
+    hints
+}

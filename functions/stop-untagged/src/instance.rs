@@ -1,0 +1,134 @@
+//! What is kept of an instance: the facts that decide, well under 1 KB, whatever else EC2 says about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use lamplighter_core::Resource;
+
+/// The tag that an Auto Scaling group puts on its instances.
+pub(crate) const AUTO_SCALING_GROUP: &str = "aws:autoscaling:groupName";
+
+/// Where an instance is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The 12-digit account id.
+    pub account: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// The region.
+    pub region: String,
+}
+
+/// The states of an instance, as far as they matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Starting; EC2 cannot stop it yet.
+    Pending,
+    /// Running.
+    Running,
+    /// Stopping or stopped.
+    Stopped,
+    /// Shutting down or terminated.
+    Gone,
+}
+
+/// What kind of spot request an instance belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// Cannot be stopped, only terminated.
+    OneTime,
+    /// Can be stopped; its request replaces it when it is terminated.
+    Persistent,
+    /// The request could not be read.
+    Unknown,
+}
+
+/// One instance, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// `i-…`.
+    pub id: String,
+    /// Where it is. Shared by all instances of a region.
+    pub place: Arc<Place>,
+    /// Its state.
+    pub state: State,
+    /// The tags that the rules speak of, with their values as they are. Others are not kept.
+    pub tags: BTreeMap<String, String>,
+    /// Since when it exists: the attach time of its primary network interface. `LaunchTime` starts anew with every
+    /// start. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-discovery.html>
+    pub exists_since: Option<DateTime<Utc>>,
+    /// Its root device is an instance store, so it cannot be stopped.
+    pub has_instance_store_root: bool,
+    /// The spot request's kind, for spot instances.
+    pub spot: Option<Spot>,
+    /// The spot request's id, until its kind is known.
+    pub spot_request: Option<String>,
+    /// The service that manages it, such as `eks.amazonaws.com`.
+    pub managed_by: Option<String>,
+}
+
+impl Instance {
+    /// Its resource.
+    pub fn resource(&self) -> Resource {
+        let Place {
+            account,
+            partition,
+            region,
+        } = &*self.place;
+        Resource {
+            arn: format!(
+                "arn:{partition}:ec2:{region}:{account}:instance/{}",
+                self.id
+            ),
+            account: account.clone(),
+            region: Some(region.clone()),
+        }
+    }
+
+    /// The value of a tag. Keys are compared as they are, or without case and surrounding blanks.
+    pub fn tag(&self, key: &str, case_sensitive: bool) -> Option<&str> {
+        find_tag(&self.tags, key, case_sensitive)
+    }
+
+    /// The Auto Scaling group it belongs to.
+    pub fn auto_scaling_group(&self) -> Option<&str> {
+        self.tag(AUTO_SCALING_GROUP, true)
+    }
+}
+
+/// The value of a tag among `tags`. The exact key wins; otherwise, where case does not count, the first key that is
+/// alike and has a value.
+pub(crate) fn find_tag<'a>(
+    tags: &'a BTreeMap<String, String>,
+    key: &str,
+    case_sensitive: bool,
+) -> Option<&'a str> {
+    if case_sensitive {
+        return tags.get(key).map(String::as_str);
+    }
+    let alike = || {
+        tags.iter()
+            .filter(|(known, _)| same_key(known, key))
+            .map(|(_, value)| value.as_str())
+    };
+    alike()
+        .find(|value| !value.trim().is_empty())
+        .or_else(|| alike().next())
+}
+
+/// Whether two tag keys are alike but for case and surrounding blanks.
+pub(crate) fn same_key(a: &str, b: &str) -> bool {
+    a.trim().to_lowercase() == b.trim().to_lowercase()
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// The instances of every region that could be read.
+    pub instances: Vec<Instance>,
+    /// The accounts that were looked at, with or without instances.
+    pub accounts: Vec<String>,
+    /// What a reader should know about the reading.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,20 @@
+//! Everything that talks to AWS: the credentials of a run, its accounts and regions, one adapter per service, and the
+//! state store. Functions hold the adapters they use, not SDK clients.
+//!
+//! Adapters come in two kinds. A `…Reader` can only read: it has no other method, and its client refuses to send
+//! anything but a read ([`read_only`]). A `…Writer` is built only to apply.
+//!
+//! Deliberately not here: what to judge and what to change. That is each function's `plan`.
+
+pub mod ec2;
+mod error;
+mod read_only;
+mod regions;
+pub mod ses;
+mod session;
+pub mod state;
+pub mod sts;
+
+pub use error::{code_of, explain, is_denied};
+pub use read_only::is_read;
+pub use session::{AccountSession, Aws, Caller, Options, Scope, Scopes, Session};

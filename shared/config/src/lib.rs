@@ -1,0 +1,170 @@
+//! The configuration: layers, checks and typed sections.
+//!
+//! Four layers, later ones win: the compiled-in `config/default.toml`, the operator's file, the
+//! environment and the command line's flags. [`Config::load`] merges them, checks every key, and
+//! gives either typed sections or [`Errors`] with everything that is wrong, each at the place where
+//! it stands.
+//!
+//! `config/default.toml` is the only place where a default is written, and a key's type is the type
+//! of its default. So the reference that people read cannot differ from the code.
+//!
+//! This crate reads no file, no environment and no clock: everything is passed in. It does not
+//! evaluate schedules either; who can, reports what it finds with [`Config::error_at`].
+//!
+//! A new function's section is one section in `config/default.toml`, one file in `sections/`, and
+//! its line in the list at the top of `sections/mod.rs`.
+
+mod common;
+mod environment;
+mod error;
+mod forms;
+mod kinds;
+mod layers;
+mod located;
+mod print;
+mod reader;
+mod schema;
+mod secrets;
+mod sections;
+mod source;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+pub use common::{Common, MailPolicy, Missed, Mode, Overlap};
+pub use error::{Error, Errors};
+pub use reader::Secret;
+pub use sections::{
+    Account, Action, Aws, Config, Daemon, Report, State, StateUrl, StopUntagged, WorkHours,
+};
+
+use error::{Findings, Refusal};
+use schema::Schema;
+use source::Place;
+
+/// The text of `config/default.toml`: the reference of every key, and the source of every default.
+pub const DEFAULT: &str = include_str!("../../../config/default.toml");
+
+/// The layers above the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    /// The operator's file: the name to show in messages, and its text.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The environment, all of it; only `LAMPLIGHTER_<SECTION>__<KEY>` is looked at.
+    pub environment: Vec<(String, String)>,
+    /// The keys that flags of the command line set.
+    pub flags: Vec<Flag>,
+}
+
+/// A key that a flag of the command line sets.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// The section, as in `aws`.
+    pub section: String,
+    /// The key, as in `regions`.
+    pub key: String,
+    /// The value, of the key's own type.
+    pub value: toml::Value,
+    /// The flag as the user knows it, as in `--region`.
+    pub flag: String,
+}
+
+impl Flag {
+    /// What `--apply` means: the function's mode is `apply`, so that the checks see it.
+    pub fn apply(function: &str) -> Self {
+        Self {
+            section: function.to_owned(),
+            key: "mode".to_owned(),
+            value: toml::Value::String("apply".to_owned()),
+            flag: "--apply".to_owned(),
+        }
+    }
+
+    /// What `--region`, once or several times, means.
+    pub fn regions(regions: &[String]) -> Self {
+        Self {
+            section: "aws".to_owned(),
+            key: "regions".to_owned(),
+            value: toml::Value::Array(regions.iter().cloned().map(toml::Value::String).collect()),
+            flag: "--region".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Merges the layers over the defaults and checks everything; an error holds all that is wrong,
+    /// not the first.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Errors> {
+        let mut findings = Findings::default();
+        let schema = Schema::of_defaults(&mut findings);
+        let effective = layers::merge(&schema, sources, &mut findings);
+        let config = sections::read(schema, effective, &mut findings);
+        match findings.into_errors() {
+            (None, sources) => Ok(Self { sources, ..config }),
+            (Some(errors), _) => Err(errors),
+        }
+    }
+
+    /// The effective config as TOML, each key with a comment that says where its value came from.
+    /// Without secrets.
+    pub fn print(&self) -> String {
+        print::print(self)
+    }
+
+    /// The keys that every function has; `None` when there is no function of this name.
+    pub fn section(&self, function: &str) -> Option<&Common> {
+        self.functions()
+            .into_iter()
+            .find(|(name, _)| *name == function)
+            .map(|(_, common)| common)
+    }
+
+    /// Whether the file or the environment says anything about this section. A flag is for one run
+    /// and does not count.
+    pub fn is_configured(&self, function: &str) -> bool {
+        self.effective.is_configured(function)
+    }
+
+    /// When the function's report is mailed, and to whom: its own `mail` and `to`, or those of
+    /// `[report]`.
+    pub fn mail_of(&self, function: &str) -> (MailPolicy, &[String]) {
+        let own = self.section(function);
+        (
+            own.and_then(|common| common.mail)
+                .unwrap_or(self.report.mail),
+            own.and_then(|common| common.to.as_deref())
+                .unwrap_or(&self.report.to),
+        )
+    }
+
+    /// An error at the place where the key got its value, for checks that only the caller can do.
+    pub fn error_at(
+        &self,
+        section: &str,
+        key: &str,
+        message: impl AsRef<str>,
+        hint: Option<&str>,
+    ) -> Errors {
+        let place = self.effective.place(section, key);
+        Errors::one(
+            &self.sources,
+            Refusal {
+                place: place.unwrap_or(Place::NOWHERE),
+                section,
+                key: Some(key),
+                message: format!("`{key}` in [{section}]: {}", message.as_ref()),
+                label: String::new(),
+                hint: hint.map(str::to_owned),
+            },
+        )
+    }
+
+    /// Where the key's value came from: `default`, `lamplighter.toml:12`, `environment
+    /// LAMPLIGHTER_…`, `flag --region`; `not set` for a key without a value.
+    pub fn origin(&self, section: &str, key: &str) -> String {
+        match self.effective.place(section, key) {
+            Some(place) => source::origin(&self.sources, place),
+            None => "not set".to_owned(),
+        }
+    }
+}

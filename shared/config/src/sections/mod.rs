@@ -1,0 +1,170 @@
+//! The sections, one file each: a typed struct and the checks of its keys.
+
+mod aws;
+mod daemon;
+mod report;
+mod state;
+mod stop_untagged;
+
+pub use aws::{Account, Aws};
+pub use daemon::Daemon;
+pub use report::Report;
+pub use state::{State, StateUrl};
+pub use stop_untagged::{Action, StopUntagged, WorkHours};
+
+use crate::common::{Common, Mode};
+use crate::error::{Findings, Refusal};
+use crate::layers::Effective;
+use crate::reader::Reader;
+use crate::schema::{Declared, Key, Schema, nearest};
+use crate::source::Source;
+
+// The list of all sections. A new one needs its line here (and its `mod` above), its file, and its
+// keys in `config/default.toml`.
+sections! {
+    /// Where to look.
+    aws: Aws,
+    /// What is remembered from run to run.
+    state: State,
+    /// Who hears about a run.
+    report: Report,
+    /// EC2 instances without their required tags.
+    stop_untagged: StopUntagged,
+    /// The process that runs the schedules without Lambda.
+    daemon: Daemon,
+}
+
+/// A section of the config.
+pub(crate) trait Section {
+    /// Its name in the file.
+    const NAME: &'static str;
+    /// Its keys that have no default.
+    const OPTIONAL: &'static [Key] = &[];
+    /// Its keys whose values are secrets; those of entries say so themselves.
+    const SECRETS: &'static [&'static str] = &[];
+
+    /// Reads and checks every key.
+    fn read(section: &mut Reader<'_>) -> Self;
+
+    /// The keys that every function has, for a function's section.
+    fn common(&self) -> Option<&Common> {
+        None
+    }
+
+    /// Checks that look at more than this section, once all are read.
+    fn check_with(&self, _config: &Config, _checks: &mut CrossChecks<'_>) {}
+}
+
+macro_rules! sections {
+    ($($(#[doc = $doc:literal])+ $field:ident: $section:ident,)+) => {
+        /// The whole config, merged and checked.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $field: $section,)+
+            pub(crate) schema: Schema,
+            pub(crate) effective: Effective,
+            pub(crate) sources: Vec<Source>,
+        }
+
+        /// What the sections declare beside their defaults.
+        pub(crate) const DECLARED: &[Declared] = &[$(Declared {
+            name: $section::NAME,
+            optional: $section::OPTIONAL,
+            secrets: $section::SECRETS,
+        },)+];
+
+        /// Reads and checks all sections, each on its own and then together.
+        pub(crate) fn read(
+            schema: Schema,
+            effective: Effective,
+            findings: &mut Findings,
+        ) -> Config {
+            $(let $field = $section::read(&mut Reader::new(
+                $section::NAME,
+                effective.members($section::NAME),
+                findings,
+            ));)+
+            let config = Config { $($field,)+ schema, effective, sources: Vec::new() };
+            $(config.$field.check_with(&config, &mut CrossChecks {
+                effective: &config.effective,
+                findings,
+            });)+
+            config
+        }
+
+        impl Config {
+            /// The functions that the config knows, in the order of `default.toml`, with the keys
+            /// that all have.
+            pub fn functions(&self) -> Vec<(&'static str, &Common)> {
+                let commons = [$(($section::NAME, self.$field.common()),)+];
+                let functions = commons.into_iter();
+                functions.filter_map(|(name, common)| Some((name, common?))).collect()
+            }
+        }
+    };
+}
+use sections;
+
+/// What checks across sections need.
+pub(crate) struct CrossChecks<'a> {
+    effective: &'a Effective,
+    findings: &'a mut Findings,
+}
+
+impl CrossChecks<'_> {
+    /// Refuses to warn owners when no warning could leave: the grace would pass, and nobody would
+    /// have known.
+    pub(crate) fn need_destination(
+        &mut self,
+        section: &str,
+        common: &Common,
+        grace_key: &str,
+        grace: u32,
+        config: &Config,
+    ) {
+        let (_, to) = config.mail_of(section);
+        let has_destination = config.report.from.is_some() && !to.is_empty();
+        if grace == 0 || common.mode != Mode::Apply || has_destination {
+            return;
+        }
+        if self.may_be_misspelt(section, grace_key) {
+            return;
+        }
+        let Some(place) = self.effective.place(section, "mode") else {
+            return;
+        };
+        let missing = match (&config.report.from, to.is_empty()) {
+            (None, true) => format!("set `from` and `to` in [report] (or `to` in [{section}])"),
+            (None, false) => "set `from` in [report]".to_owned(),
+            (Some(_), _) => format!("set `to` in [report] or in [{section}]"),
+        };
+        self.findings.refuse(Refusal {
+            place,
+            section,
+            key: Some("mode"),
+            message: format!(
+                "`{grace_key}` > 0 in apply mode needs somewhere to send the warning \
+                 ([{section}] has `{grace_key}` = {grace})"
+            ),
+            label: "here apply mode begins".to_owned(),
+            hint: Some(format!(
+                "{missing}; or `{grace_key} = 0`: act without a warning"
+            )),
+        });
+    }
+
+    /// Whether a mistake that is already told may be the reason why there seems to be no
+    /// destination.
+    fn may_be_misspelt(&self, section: &str, grace_key: &str) -> bool {
+        let keys = ["mode", "to", grace_key];
+        self.findings.is_file_unreadable
+            || self
+                .findings
+                .about("report")
+                .any(|error| error.key.as_deref() != Some("mail"))
+            || self.findings.about(section).any(|error| {
+                let key = error.key.as_deref();
+                key.is_none_or(|key| nearest(key, keys).is_some())
+            })
+    }
+}

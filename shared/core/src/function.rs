@@ -1,0 +1,90 @@
+//! What a function implements.
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::run::{Coverage, ErrorRow, Resource};
+
+/// One job: it looks, decides, and says what should be done.
+pub trait Function: Send + Sync + 'static {
+    /// The verb phrase people type: `stop-untagged`.
+    const NAME: &'static str;
+    /// What set it off. Scheduled rounds carry nothing.
+    type Event: Send + Sync;
+    /// What to judge by, from the configuration.
+    type Rules: Send + Sync;
+    /// What was seen.
+    type Inventory: Send + Sync;
+    /// One change.
+    type Action: Action;
+
+    /// Reads the world, with clients that can only read; says what could not be read. An `Err` means that nothing
+    /// can be said at all.
+    fn observe(
+        &self,
+        event: &Self::Event,
+        rules: &Self::Rules,
+    ) -> impl Future<Output = Result<Observed<Self::Inventory>>> + Send;
+
+    /// Decides. No `self`: it has no client, no clock, no environment.
+    fn plan(
+        inventory: &Self::Inventory,
+        rules: &Self::Rules,
+        now: DateTime<Utc>,
+    ) -> Plan<Self::Action>;
+}
+
+/// What was seen, and what could not be.
+#[derive(Debug)]
+pub struct Observed<I> {
+    /// What was seen.
+    pub inventory: I,
+    /// Every scope that was looked at, read or not.
+    pub coverage: Vec<Coverage>,
+    /// What went wrong beside unreadable scopes, which `coverage` names already.
+    pub errors: Vec<ErrorRow>,
+}
+
+/// One change to one resource. It goes into plan files, so it can be written and read back.
+pub trait Action: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The resource it changes.
+    fn resource(&self) -> Resource;
+    /// A verb phrase such as `stop-instance`.
+    fn name(&self) -> &'static str;
+    /// What justifies it, in a sentence.
+    fn reason(&self) -> String;
+    /// What was seen that justifies it; `apply` re-reads this and leaves alone what no longer matches.
+    fn precondition(&self) -> Value;
+    /// A command that takes it back, where there is one.
+    fn undo(&self) -> Option<String>;
+    /// Whether it counts against the limits. Marks and warnings do not.
+    fn is_limited(&self) -> bool;
+    /// The limited verb in the third person, for the refusal: `stops`.
+    const LIMITED_VERB: &'static str;
+}
+
+/// Built only to apply. One action per resource; several may be joined into one call, and each gets its own outcome.
+/// It never widens: it does an action as written, or says why not.
+pub trait Apply<A>: Send + Sync {
+    /// Does the actions and answers one outcome for each, in the same order. Safe to run twice.
+    fn apply(&self, actions: &[A]) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// What became of one action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// Left alone, with the reason: protected, or it no longer violates.
+    Vetoed(String),
+    /// The resource was gone.
+    Vanished,
+    /// It was tried and failed, with the reason.
+    Failed(String),
+}

@@ -1,0 +1,34 @@
+//! What every Lamplighter function is: it observes, it plans, it applies, and the result is a [`Run`].
+//!
+//! ```text
+//! event ──> observe ──> inventory ──┐
+//!                       rules ──────┼──> plan ──> Plan ──> apply ──> Run ──> report
+//!                       now ────────┘    pure             writes
+//! ```
+//!
+//! This crate knows neither AWS nor a runtime: it reads no clock, no environment, no file. It deliberately renders
+//! nothing and delivers nothing; that is `shared/report` and `shared/shell`.
+
+mod engine;
+mod error;
+mod function;
+mod limits;
+mod plan;
+mod plan_file;
+mod policy;
+mod progress;
+mod run;
+
+pub use engine::{Request, apply_plan, plan_only, run};
+pub use error::{Error, ErrorKind, Result, chain};
+pub use function::{Action, Apply, Function, Observed, Outcome};
+pub use limits::{Limits, Population, refusal};
+pub use plan::{Plan, Skip};
+pub use plan_file::{PLAN_SCHEMA, PlanFile, VALID_HOURS as PLAN_VALID_HOURS};
+pub use policy::{Statement, policy_document};
+pub use progress::Progress;
+pub use run::{
+    Account, ActionOutcome, ActionRow, Coverage, CoverageStatus, Delivery, DeliveryOutcome,
+    ErrorRow, Finding, Measure, Mode, Resource, Run, RunOutcome, SCHEMA, Severity, Skipped,
+    Summary, Trigger, Verdict,
+};

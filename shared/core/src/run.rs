@@ -1,0 +1,520 @@
+//! The record of one run: `lamplighter/run/v1`, the value that every report format is made from.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// The schema of [`Run`] as JSON. Adding fields is free; renaming or removing one is a new version.
+pub const SCHEMA: &str = "lamplighter/run/v1";
+
+/// How far a run may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Output only: no changing call, no mail, no object, no tag, no state.
+    DryRun,
+    /// No action is applied; the report is delivered and state is written.
+    Plan,
+    /// Actions too.
+    Apply,
+}
+
+impl Mode {
+    /// The word as in JSON and the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DryRun => "dry-run",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+        }
+    }
+}
+
+/// What set the run off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// A person, by hand.
+    Manual,
+    /// A schedule: EventBridge, or the daemon's planner.
+    Schedule,
+    /// An event of S3, SES, CodeDeploy or a queue.
+    Event,
+    /// A dead letter or an on-failure record, tried again.
+    Replay,
+}
+
+impl Trigger {
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Schedule => "schedule",
+            Self::Event => "event",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunOutcome {
+    /// Everything could be read, and every action was done, vetoed or vanished.
+    Ok,
+    /// Something could not be read, or an action or a delivery failed.
+    Partial,
+    /// The run itself failed.
+    Failed,
+    /// A limit stopped it before its first change.
+    Refused,
+}
+
+impl RunOutcome {
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// An AWS account: its 12-digit id, and its alias where one could be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The 12-digit account id.
+    pub id: String,
+    /// The IAM account alias, if the account has one and it may be read.
+    pub alias: Option<String>,
+}
+
+/// The AWS resource a row is about. `region` is `None` for global services.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Resource {
+    /// The Amazon Resource Name.
+    pub arn: String,
+    /// The 12-digit account id.
+    pub account: String,
+    /// The region, or `None` where the service is global.
+    pub region: Option<String>,
+}
+
+impl Resource {
+    /// The part of the ARN that people say: `i-0abc…`, `ann`, `alias/x`.
+    pub fn name(&self) -> &str {
+        let last = self.arn.rsplit(':').next().unwrap_or(&self.arn);
+        last.split_once('/').map_or(last, |(_, name)| name)
+    }
+}
+
+/// What was decided about one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It violates the rule.
+    Fail,
+    /// It could not be judged. Never treated as a pass.
+    Unknown,
+    /// It keeps the rule.
+    Pass,
+    /// The rule does not concern it.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+            Self::Pass => "pass",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+/// How much a finding matters. The order is from worst to least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Act now.
+    Critical,
+    /// Act today.
+    High,
+    /// Act this week.
+    Medium,
+    /// Act when convenient.
+    Low,
+    /// For information.
+    Info,
+}
+
+impl Severity {
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// One sentence about one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable from run to run for the same rule and resource: see [`Finding::fingerprint_of`].
+    pub fingerprint: String,
+    /// The rule's name, such as `missing-required-tags`.
+    pub rule: Cow<'static, str>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The resource's ARN.
+    pub resource: String,
+    /// The 12-digit account id.
+    pub account: String,
+    /// The region, or `None` where the service is global.
+    pub region: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// What was seen that led to the verdict.
+    pub evidence: Map<String, Value>,
+}
+
+impl Finding {
+    /// A finding about `resource`, without evidence.
+    pub fn new(
+        rule: impl Into<Cow<'static, str>>,
+        severity: Severity,
+        verdict: Verdict,
+        resource: &Resource,
+        message: impl Into<String>,
+    ) -> Self {
+        let rule = rule.into();
+        Self {
+            fingerprint: Self::fingerprint_of(&rule, &resource.arn),
+            rule,
+            severity,
+            verdict,
+            resource: resource.arn.clone(),
+            account: resource.account.clone(),
+            region: resource.region.clone(),
+            message: message.into(),
+            evidence: Map::new(),
+        }
+    }
+
+    /// Adds one piece of evidence.
+    #[must_use]
+    pub fn evidence(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.evidence.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The first 128 bits of SHA-256 over rule, newline, ARN, in lower-case hex.
+    pub fn fingerprint_of(rule: &str, arn: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(rule)
+            .chain_update("\n")
+            .chain_update(arn)
+            .finalize();
+        hex(&digest[..16])
+    }
+
+    /// The resource as a value of its own.
+    pub fn about(&self) -> Resource {
+        Resource {
+            arn: self.resource.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionOutcome {
+    /// It would be done in apply mode.
+    Planned,
+    /// It was done.
+    Done,
+    /// It was tried and failed.
+    Failed,
+    /// Left alone: protected, or it no longer violates.
+    Vetoed,
+    /// The resource was gone.
+    Vanished,
+}
+
+impl ActionOutcome {
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Vetoed => "vetoed",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+/// One change, planned or made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRow {
+    /// The resource's ARN.
+    pub resource: String,
+    /// The 12-digit account id.
+    pub account: String,
+    /// The region, or `None` where the service is global.
+    pub region: Option<String>,
+    /// A verb phrase such as `stop-instance`.
+    pub action: Cow<'static, str>,
+    /// What became of it.
+    pub outcome: ActionOutcome,
+    /// Why it failed or was left alone, or what justifies it while it is planned.
+    pub reason: Option<String>,
+    /// A command that takes it back, where there is one.
+    pub undo: Option<String>,
+}
+
+/// Something left alone, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The resource's ARN.
+    pub resource: String,
+    /// The 12-digit account id.
+    pub account: String,
+    /// The region, or `None` where the service is global.
+    pub region: Option<String>,
+    /// Why it was left alone.
+    pub reason: String,
+}
+
+/// Whether a scope could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CoverageStatus {
+    /// Everything in it was read.
+    Read,
+    /// Something in it could not be read, so nothing is known about it.
+    Unreadable,
+}
+
+/// What was looked at, and whether it could be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// `<account>/<region or service>`.
+    pub scope: String,
+    /// Whether it could be read.
+    pub status: CoverageStatus,
+    /// How many resources were seen in it.
+    pub inspected: usize,
+    /// Why it could not be read.
+    pub error: Option<String>,
+}
+
+impl Coverage {
+    /// A scope that was read.
+    pub fn read(scope: impl Into<String>, inspected: usize) -> Self {
+        Self {
+            scope: scope.into(),
+            status: CoverageStatus::Read,
+            inspected,
+            error: None,
+        }
+    }
+
+    /// A scope that could not be read.
+    pub fn unreadable(scope: impl Into<String>, error: impl Into<String>) -> Self {
+        Self {
+            scope: scope.into(),
+            status: CoverageStatus::Unreadable,
+            inspected: 0,
+            error: Some(error.into()),
+        }
+    }
+}
+
+/// Something that went wrong, in a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorRow {
+    /// `<account>/<region or service>`, or what else failed, such as `report`.
+    pub scope: String,
+    /// What could not be done and why.
+    pub message: String,
+}
+
+/// How many of everything. Counts all verdicts, whatever the report lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Resources judged, each counted once however many rules it was judged by.
+    pub inspected: usize,
+    /// Verdicts `pass`.
+    pub pass: usize,
+    /// Verdicts `fail`.
+    pub fail: usize,
+    /// Verdicts `not_applicable`.
+    pub not_applicable: usize,
+    /// Verdicts `unknown`.
+    pub unknown: usize,
+    /// Actions planned and not applied.
+    pub planned: usize,
+    /// Actions done.
+    pub done: usize,
+    /// Actions failed.
+    pub failed: usize,
+    /// Things left alone.
+    pub skipped: usize,
+}
+
+/// A number that the next run compares with, such as the share of untagged instances of an account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The 12-digit account id.
+    pub account: String,
+    /// Its name, with the unit: `offending_percent`.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+}
+
+/// What became of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryOutcome {
+    /// It was handed over.
+    Delivered,
+    /// It was not: see `reason`.
+    Failed,
+    /// Nothing to say, or told not to.
+    Suppressed,
+}
+
+/// One destination of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// `mail`, never an address.
+    pub destination: String,
+    /// What became of it.
+    pub outcome: DeliveryOutcome,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// One plan with its outcomes: everything a report needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Always [`SCHEMA`].
+    pub schema: Cow<'static, str>,
+    /// A ULID; also the session name of assumed roles, so that CloudTrail shows the run.
+    pub run_id: String,
+    /// The function's name.
+    pub function: Cow<'static, str>,
+    /// How far it was allowed to go.
+    pub mode: Mode,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// The scheduled time it stands for.
+    pub slot: Option<DateTime<Utc>>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// The caller's account.
+    pub account: Account,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// In a dry run or plan: why apply would be refused.
+    pub would_refuse: Option<String>,
+    /// How many of everything.
+    pub summary: Summary,
+    /// What was looked at.
+    pub coverage: Vec<Coverage>,
+    /// What was decided, `fail` and `unknown` only unless everything was asked for.
+    pub findings: Vec<Finding>,
+    /// What was changed, or would be.
+    pub actions: Vec<ActionRow>,
+    /// What was left alone.
+    pub skipped: Vec<Skipped>,
+    /// What went wrong.
+    pub errors: Vec<ErrorRow>,
+    /// Things a reader should know about this run, such as a limit that could not be checked.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Numbers the next run compares with.
+    #[serde(default)]
+    pub measures: Vec<Measure>,
+    /// What became of the report.
+    #[serde(default)]
+    pub deliveries: Vec<Delivery>,
+    /// The event's metadata as it came, unknown keys kept.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+impl Run {
+    /// The findings a report lists by default: `fail` and `unknown`.
+    pub fn problems(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown))
+    }
+
+    /// The same run with only the findings that a report lists by default.
+    #[must_use]
+    pub fn problems_only(mut self) -> Self {
+        self.findings
+            .retain(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown));
+        self
+    }
+
+    /// Findings worth an exit code: at least one `fail` or `unknown`.
+    pub fn has_findings(&self) -> bool {
+        self.summary.fail + self.summary.unknown > 0
+    }
+
+    /// The exit code of a program that ends with this run.
+    pub fn exit_code(&self, fail_on_findings: bool) -> u8 {
+        match self.outcome {
+            RunOutcome::Failed | RunOutcome::Refused => 1,
+            RunOutcome::Partial => 4,
+            RunOutcome::Ok if fail_on_findings && self.has_findings() => 3,
+            RunOutcome::Ok => 0,
+        }
+    }
+
+    /// Records that the report could not be delivered. What was done stays done; the run is partial.
+    pub fn delivered(&mut self, delivery: Delivery) {
+        if delivery.outcome == DeliveryOutcome::Failed {
+            self.errors.push(ErrorRow {
+                scope: "report".to_owned(),
+                message: format!(
+                    "the report was not delivered by {}: {}",
+                    delivery.destination,
+                    delivery.reason.as_deref().unwrap_or("no reason was given")
+                ),
+            });
+            if self.outcome == RunOutcome::Ok {
+                self.outcome = RunOutcome::Partial;
+            }
+        }
+        self.deliveries.push(delivery);
+    }
+}

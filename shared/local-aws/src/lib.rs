@@ -1,0 +1,54 @@
+//! A simulated AWS account on 127.0.0.1: the stage on which Lamplighter proves itself.
+//!
+//! It speaks the real wire protocols (EC2 and STS query, SESv2 REST-JSON, S3 REST-XML), so that programs meet it
+//! through the real SDKs. It is exact where programs get hurt: pages, `DryRun`, all-or-nothing batches, protection,
+//! error codes and HTTP statuses, states that take time, senders that are not verified.
+//!
+//! ```no_run
+//! # use lamplighter_local_aws::*;
+//! # async fn stage(now: chrono::DateTime<chrono::Utc>) -> std::io::Result<()> {
+//! let world = World::new("123456789012", now)
+//!     .verified_identity("ops@example.com")
+//!     .instance("123456789012", "eu-west-1", Instance::new("i-0123456789abcdef0").tag("Owner", "kim"));
+//! let aws = LocalAws::start(world).await?;
+//! aws.inject(Fault::new("ec2:StopInstances", FaultKind::Throttle).first(2));
+//! // … run the program with `aws.environment()`, then look:
+//! assert!(aws.calls().iter().all(|call| !call.changes));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It deliberately is not a cloud: it has only the operations Lamplighter calls and answers any other as AWS answers
+//! an unknown one. It verifies no signatures, evaluates no policies (a [`Fault`] of kind [`FaultKind::Denied`] stands
+//! for a missing permission), reads no clock (a test sets it) and forgets everything when it ends.
+//!
+//! To add a service: write its file beside `sts.rs`, and add one line to `SERVICES` in `service.rs`. What it keeps is
+//! one field of [`World`].
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
+)]
+
+mod auth;
+mod dispatch;
+mod ec2;
+mod fault;
+mod log;
+mod s3;
+mod server;
+mod service;
+mod sesv2;
+mod sts;
+#[cfg(test)]
+mod testing;
+mod wire;
+mod world;
+
+pub use ec2::{Instance, InstanceState, Spot, SpotKind};
+pub use fault::{Fault, FaultKind, When};
+pub use log::Call;
+pub use s3::StoredObject;
+pub use server::LocalAws;
+pub use sesv2::{MailContent, SentMail};
+pub use world::World;

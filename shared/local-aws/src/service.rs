@@ -1,0 +1,110 @@
+//! What a service is, and the list of them.
+
+use crate::auth::Caller;
+use crate::wire::{AwsError, Params, Request, Response};
+use crate::world::World;
+
+/// Every service of the simulated account.
+pub(crate) const SERVICES: &[&dyn Service] = &[
+    &crate::ec2::Ec2,
+    &crate::s3::S3,
+    &crate::sesv2::SesV2,
+    &crate::sts::Sts,
+];
+
+/// One AWS service.
+pub(crate) trait Service: Sync {
+    /// Its name in signatures, which is also its prefix in IAM actions.
+    fn name(&self) -> &'static str;
+
+    /// What a request asks for.
+    fn route(&self, request: &Request) -> Route;
+
+    /// The error this service answers when the operation was not even tried.
+    fn refusal(&self, refusal: &Refusal) -> AwsError;
+
+    /// How this service writes an error.
+    fn error(&self, error: &AwsError, request_id: &str) -> Response;
+}
+
+/// What a request asks for.
+pub(crate) struct Route {
+    /// The operation's name, known or not.
+    pub(crate) action: String,
+    pub(crate) operation: Option<&'static Operation>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) dry_run: bool,
+}
+
+/// One operation of a service.
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// Whether it changes something.
+    pub(crate) changes: bool,
+    pub(crate) answer: fn(&mut World, &Ask<'_>) -> Result<Response, AwsError>,
+}
+
+/// One request for an operation.
+pub(crate) struct Ask<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) caller: &'a Caller,
+    pub(crate) request_id: &'a str,
+    pub(crate) resources: &'a [String],
+}
+
+/// Why an operation was not even tried.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    Throttled,
+    Broken,
+    Denied { action: String, principal: String },
+    UnknownKey,
+    ExpiredSession,
+    UnknownAction(String),
+}
+
+/// An operation that only looks.
+pub(crate) const fn reads(
+    name: &'static str,
+    answer: fn(&mut World, &Ask<'_>) -> Result<Response, AwsError>,
+) -> Operation {
+    Operation {
+        name,
+        changes: false,
+        answer,
+    }
+}
+
+/// An operation that changes something.
+pub(crate) const fn changes(
+    name: &'static str,
+    answer: fn(&mut World, &Ask<'_>) -> Result<Response, AwsError>,
+) -> Operation {
+    Operation {
+        name,
+        changes: true,
+        answer,
+    }
+}
+
+/// Routes a request of the query protocol, whose operation is the parameter `Action`; `naming` lists the parameters
+/// that name resources.
+pub(crate) fn route_query(
+    operations: &'static [Operation],
+    naming: &[&str],
+    request: &Request,
+) -> Route {
+    let params: &Params = &request.form;
+    let action = params.get("Action").unwrap_or("(none)");
+    let mut resources = Vec::new();
+    for name in naming {
+        resources.extend(params.get(name).map(str::to_owned));
+        resources.extend(params.list(name).into_iter().map(str::to_owned));
+    }
+    Route {
+        action: action.to_owned(),
+        operation: operations.iter().find(|operation| operation.name == action),
+        resources,
+        dry_run: params.is_true("DryRun"),
+    }
+}

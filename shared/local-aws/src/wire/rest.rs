@@ -1,0 +1,94 @@
+//! What the REST protocols need: percent-encoding, HTTP dates, and bodies sent in signed chunks.
+
+use chrono::{DateTime, Utc};
+
+/// Decodes a path. Unlike in a query, `+` stands for itself.
+pub(crate) fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let pair = after.get(..2).filter(|_| byte == b'%');
+        let pair = pair.and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Encodes a key for a listing with `encoding-type=url`; slashes stay readable.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// A time as HTTP headers write it.
+pub(crate) fn http_date(time: DateTime<Utc>) -> String {
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Takes the chunks of an `aws-chunked` body apart; `None` if they are not well formed.
+///
+/// Each chunk is its length in hexadecimal (perhaps with `;chunk-signature=…`), a line end, the bytes, a line end.
+/// The last has no bytes; trailers with checksums follow it, which are not verified.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>
+pub(crate) fn decode_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(body.len());
+    loop {
+        let line_end = body.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = std::str::from_utf8(&body[..line_end]).ok()?;
+        let size = usize::from_str_radix(line.split(';').next()?.trim(), 16).ok()?;
+        body = &body[line_end + 2..];
+        if size == 0 {
+            return Some(decoded);
+        }
+        decoded.extend_from_slice(body.get(..size)?);
+        body = body.get(size..)?.strip_prefix(b"\r\n")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_keep_their_plus_signs() {
+        assert_eq!(percent_decode("a%20b+c%2Fd%C3%BC%zz%4"), "a b+c/dü%zz%4");
+        assert_eq!(percent_encode("a b+c/ü"), "a%20b%2Bc/%C3%BC");
+    }
+
+    #[test]
+    fn chunks_are_joined_and_trailers_left_out() {
+        let body = b"5;chunk-signature=00\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
+        assert_eq!(decode_chunks(body), Some(b"hello!".to_vec()));
+    }
+
+    #[test]
+    fn chunks_that_end_early_are_refused() {
+        for body in [
+            "",
+            "5\r\nhell",
+            "5\r\nhello",
+            "5\r\nhello\r\n",
+            "zz\r\n",
+            "ffffffffffffffff\r\nx",
+        ] {
+            assert_eq!(decode_chunks(body.as_bytes()), None, "{body:?}");
+        }
+    }
+}

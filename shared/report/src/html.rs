@@ -1,0 +1,339 @@
+//! One self-contained page: no script, no outside resource, readable on a phone, on paper, and as the body of a mail.
+//!
+//! The page is `templates/report.html`; this file only prepares what it shows. Whatever the template prints goes
+//! through [`print`], so a value can neither hide text nor become markup, wherever it stands.
+
+use lamplighter_core::{Coverage, CoverageStatus, DeliveryOutcome, Finding, Run, Verdict};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, escape_formatter};
+use serde::Serialize;
+
+use crate::Options;
+use crate::escape::{literals, visible};
+use crate::story::{self, Rank};
+use crate::words;
+
+/// The name ends in `.html`, which switches the escaping on.
+const NAME: &str = "report.html";
+const TEMPLATE: &str = include_str!("templates/report.html");
+const STYLE: &str = include_str!("templates/report.css");
+const STYLE_FOR_SCREENS: &str = include_str!("templates/screens.css");
+
+/// The page.
+pub(crate) fn render(run: &Run, options: &Options) -> String {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // A line that holds only a block leaves no empty line behind.
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()
+            .expect("the delimiters are minijinja's own"),
+    );
+    environment.set_formatter(print);
+    environment.add_filter("prose", |text: &str| {
+        Value::from_safe_string(html_sentence(text))
+    });
+    environment
+        .render_named_str(NAME, TEMPLATE, Value::from(Serde(view(run, options))))
+        .expect("the template is part of the program, and every member it names is in the view")
+}
+
+/// Prints a value of the template: hidden characters become visible, markup becomes text.
+fn print(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() => {
+            escape_formatter(out, state, &Value::from(visible(text).as_ref()))
+        }
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+/// A sentence as HTML: hidden characters are visible, markup is text, and what stands between backticks is `<code>`.
+pub fn html_sentence(text: &str) -> String {
+    let text = visible(text);
+    let pieces = literals(&text).unwrap_or_else(|| vec![(false, &text)]);
+    pieces
+        .into_iter()
+        .map(|(is_literal, piece)| {
+            if is_literal {
+                format!("<code>{}</code>", HtmlEscape(piece))
+            } else {
+                HtmlEscape(piece).to_string()
+            }
+        })
+        .collect()
+}
+
+/// Everything the template shows, in its order.
+#[derive(Serialize)]
+struct View<'a> {
+    style: Value,
+    style_for_screens: Value,
+    title: String,
+    function: &'a str,
+    outcome: &'static str,
+    why: Option<String>,
+    gist: String,
+    is_quiet: bool,
+    summary: String,
+    mode: &'static str,
+    account: String,
+    started_at: String,
+    duration: String,
+    trigger: String,
+    refusal: Option<Refusal<'a>>,
+    tiles: Vec<Tile>,
+    errors: Vec<ErrorLine<'a>>,
+    findings: Vec<FindingLine<'a>>,
+    actions: Vec<ActionLine<'a>>,
+    skipped_count: usize,
+    skipped: Vec<SkippedLine<'a>>,
+    coverage_sentence: String,
+    coverage: Vec<CoverageLine<'a>>,
+    notes: &'a [String],
+    deliveries: Vec<String>,
+    run_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    title: &'static str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Tile {
+    count: String,
+    label: &'static str,
+    class: &'static str,
+}
+
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    scope: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    rank: &'static str,
+    class: &'static str,
+    is_unknown: bool,
+    resource: &'a str,
+    arn: &'a str,
+    place: String,
+    message: &'a str,
+    rule: &'a str,
+}
+
+#[derive(Serialize)]
+struct ActionLine<'a> {
+    outcome: &'static str,
+    meaning: Option<&'static str>,
+    action: &'a str,
+    resource: &'a str,
+    place: String,
+    reason: Option<&'a str>,
+    undo: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SkippedLine<'a> {
+    count: String,
+    reason: &'a str,
+    names: Vec<&'a str>,
+    hidden: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CoverageLine<'a> {
+    scope: &'a str,
+    status: &'static str,
+    inspected: String,
+    error: Option<&'a str>,
+}
+
+fn view<'a>(run: &'a Run, options: &Options) -> View<'a> {
+    let coverage = story::coverage(run);
+    View {
+        style: Value::from_safe_string(STYLE.to_owned()),
+        style_for_screens: Value::from_safe_string(STYLE_FOR_SCREENS.to_owned()),
+        title: story::subject(run),
+        function: &run.function,
+        outcome: run.outcome.as_str(),
+        why: story::outcome(run),
+        gist: story::gist(run),
+        is_quiet: story::is_quiet(run),
+        summary: story::summary(run),
+        mode: story::mode(run),
+        account: words::account_name(run),
+        started_at: words::time(run.started_at),
+        duration: words::duration(run),
+        trigger: words::trigger(run),
+        refusal: story::refusal(run).map(|(title, reason)| Refusal { title, reason }),
+        tiles: tiles(run),
+        errors: story::errors(run)
+            .into_iter()
+            .map(|error| ErrorLine {
+                scope: &error.scope,
+                message: &error.message,
+            })
+            .collect(),
+        findings: story::findings(run, options)
+            .into_iter()
+            .map(|finding| finding_line(run, finding))
+            .collect(),
+        actions: actions(run),
+        skipped_count: run.skipped.len(),
+        skipped: skipped(run, options),
+        coverage_sentence: coverage.sentence(),
+        coverage: coverage_lines(run),
+        notes: &run.notes,
+        deliveries: deliveries(run),
+        run_id: &run.run_id,
+    }
+}
+
+/// The counts as tiles. A zero is quiet, and actions have tiles only where there are any.
+fn tiles(run: &Run) -> Vec<Tile> {
+    let summary = &run.summary;
+    let tile = |count: usize, label, class| Tile {
+        count: words::number(count),
+        label,
+        class: if count == 0 { "zero" } else { class },
+    };
+    let mut tiles = vec![
+        tile(summary.inspected, "inspected", "neutral"),
+        tile(summary.fail, "fail", "bad"),
+        tile(summary.unknown, "unknown", "doubtful"),
+        tile(summary.pass, "pass", "good"),
+        tile(summary.not_applicable, "not applicable", "neutral"),
+    ];
+    let plural = |count, one, many| if count == 1 { one } else { many };
+    let actions = [
+        (
+            summary.failed,
+            plural(summary.failed, "action failed", "actions failed"),
+            "bad",
+        ),
+        (
+            summary.done,
+            plural(summary.done, "action done", "actions done"),
+            "good",
+        ),
+        (
+            summary.planned,
+            plural(summary.planned, "action planned", "actions planned"),
+            "planned",
+        ),
+        (summary.skipped, "skipped", "neutral"),
+    ];
+    tiles.extend(
+        actions
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, label, class)| tile(count, label, class)),
+    );
+    tiles
+}
+
+fn finding_line<'a>(run: &Run, finding: &'a Finding) -> FindingLine<'a> {
+    FindingLine {
+        rank: Rank::of(finding).title(),
+        class: match Rank::of(finding) {
+            Rank::Severity(severity) => severity.as_str(),
+            Rank::Pass => "done",
+            Rank::NotApplicable => "info",
+        },
+        is_unknown: finding.verdict == Verdict::Unknown,
+        resource: words::resource_part(&finding.resource),
+        arn: &finding.resource,
+        place: words::place(run, &finding.account, finding.region.as_deref()),
+        message: &finding.message,
+        rule: &finding.rule,
+    }
+}
+
+fn actions(run: &Run) -> Vec<ActionLine<'_>> {
+    let by_outcome = story::OUTCOMES
+        .into_iter()
+        .flat_map(|outcome| story::actions(run, outcome));
+    by_outcome
+        .map(|action| ActionLine {
+            outcome: action.outcome.as_str(),
+            meaning: story::outcome_meaning(run, action.outcome),
+            action: &action.action,
+            resource: words::resource_part(&action.resource),
+            place: words::place(run, &action.account, action.region.as_deref()),
+            reason: action.reason.as_deref(),
+            undo: action.undo.as_deref(),
+        })
+        .collect()
+}
+
+fn skipped<'a>(run: &'a Run, options: &Options) -> Vec<SkippedLine<'a>> {
+    story::skipped(run, options)
+        .into_iter()
+        .map(|group| SkippedLine {
+            count: words::number(group.count),
+            hidden: (group.hidden() > 0).then(|| words::number(group.hidden())),
+            reason: group.reason,
+            names: group.names,
+        })
+        .collect()
+}
+
+/// What could not be read comes first: it is what a reader must not overlook.
+fn coverage_lines(run: &Run) -> Vec<CoverageLine<'_>> {
+    let mut coverage: Vec<&Coverage> = run.coverage.iter().collect();
+    coverage.sort_by_key(|coverage| coverage.status == CoverageStatus::Read);
+    coverage
+        .into_iter()
+        .map(|coverage| CoverageLine {
+            scope: &coverage.scope,
+            status: match coverage.status {
+                CoverageStatus::Read => "read",
+                CoverageStatus::Unreadable => "unreadable",
+            },
+            inspected: words::number(coverage.inspected),
+            error: coverage.error.as_deref(),
+        })
+        .collect()
+}
+
+fn deliveries(run: &Run) -> Vec<String> {
+    let sentence = |delivery: &lamplighter_core::Delivery| {
+        let word = words::delivery_word(delivery.outcome);
+        // A failed delivery's reason is among the errors.
+        match (&delivery.reason, delivery.outcome) {
+            (Some(reason), DeliveryOutcome::Suppressed) => {
+                format!("{}: {word}, {reason}", delivery.destination)
+            }
+            _ => format!("{}: {word}", delivery.destination),
+        }
+    };
+    run.deliveries.iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_keeps_its_literals_and_loses_its_markup() {
+        assert_eq!(
+            html_sentence("lacks `a<b>` & \"c\""),
+            "lacks <code>a&lt;b&gt;</code> &amp; &quot;c&quot;"
+        );
+        assert_eq!(html_sentence("odd ` <i>"), "odd ` &lt;i&gt;");
+        assert_eq!(html_sentence("\u{202e}x"), "\\u{202e}x");
+    }
+}

@@ -1,0 +1,302 @@
+//! For people at a terminal, maybe at 3 a.m.: the outcome first, then what needs a decision, then the rest.
+
+use lamplighter_core::{DeliveryOutcome, Finding, Run, RunOutcome, Verdict};
+
+use crate::Options;
+use crate::page::{
+    Page, action_style, outcome_style, plain, quiet, severity_style, strong, styled,
+};
+use crate::story::{self, Rank};
+use crate::words;
+
+/// The report as text.
+pub(crate) fn render(run: &Run, options: &Options) -> String {
+    let mut page = Page::new(options.width, options.colour);
+    headline(&mut page, run);
+    refusal(&mut page, run);
+    summary(&mut page, run);
+    errors(&mut page, run);
+    findings(&mut page, run, options);
+    actions(&mut page, run);
+    skipped(&mut page, run, options);
+    closing(&mut page, run);
+    page.into_text()
+}
+
+fn headline(page: &mut Page, run: &Run) {
+    page.paragraph(
+        0,
+        2,
+        &[
+            strong(&run.function),
+            plain("  "),
+            styled(
+                outcome_style(run.outcome),
+                run.outcome.as_str().to_uppercase(),
+            ),
+            plain("  "),
+            plain(story::mode(run)),
+        ],
+    );
+    page.paragraph(
+        0,
+        2,
+        &[
+            plain(words::account_name(run)),
+            plain(format!(
+                ", {}, took {}",
+                words::time(run.started_at),
+                words::duration(run)
+            )),
+        ],
+    );
+    page.paragraph(
+        0,
+        2,
+        &[quiet(format!(
+            "run {}, {}",
+            run.run_id,
+            words::trigger(run)
+        ))],
+    );
+}
+
+fn refusal(page: &mut Page, run: &Run) {
+    if let Some((title, reason)) = story::refusal(run) {
+        page.gap();
+        page.paragraph(
+            0,
+            2,
+            &[
+                styled(outcome_style(RunOutcome::Refused), format!("! {title}:")),
+                plain(" "),
+                plain(reason),
+            ],
+        );
+    }
+}
+
+fn summary(page: &mut Page, run: &Run) {
+    page.gap();
+    if let Some(why) = story::outcome(run) {
+        page.paragraph(
+            0,
+            2,
+            &[
+                styled(
+                    outcome_style(run.outcome),
+                    format!("Why {}:", run.outcome.as_str()),
+                ),
+                plain(" "),
+                plain(why),
+                plain("."),
+            ],
+        );
+    }
+    page.paragraph(0, 2, &[strong(story::summary(run))]);
+    let coverage = story::coverage(run);
+    page.paragraph(
+        0,
+        2,
+        &[plain(format!("Coverage: {}.", coverage.sentence()))],
+    );
+    for unreadable in &coverage.unreadable {
+        page.paragraph(
+            2,
+            4,
+            &[
+                styled(outcome_style(RunOutcome::Partial), "unreadable"),
+                plain("  "),
+                plain(&unreadable.scope),
+                plain(": "),
+                plain(unreadable.error.as_deref().unwrap_or("no reason was given")),
+            ],
+        );
+    }
+}
+
+fn errors(page: &mut Page, run: &Run) {
+    // The scopes that could not be read stand right above, with their reasons.
+    let mut errors = story::errors(run);
+    errors.retain(|error| !story::is_about_coverage(run, error));
+    if errors.is_empty() {
+        return;
+    }
+    heading(page, "Errors", errors.len());
+    for error in errors {
+        page.paragraph(
+            2,
+            4,
+            &[strong(&error.scope), plain(": "), plain(&error.message)],
+        );
+    }
+}
+
+fn findings(page: &mut Page, run: &Run, options: &Options) {
+    let findings = story::findings(run, options);
+    if findings.is_empty() {
+        return;
+    }
+    heading(page, "Findings", findings.len());
+    for (index, group) in findings
+        .chunk_by(|a, b| Rank::of(a) == Rank::of(b))
+        .enumerate()
+    {
+        let Some(rank) = group.first().map(|finding| Rank::of(finding)) else {
+            continue;
+        };
+        if index > 0 {
+            page.gap();
+        }
+        let style = match rank {
+            Rank::Severity(severity) => severity_style(severity),
+            Rank::Pass | Rank::NotApplicable => outcome_style(RunOutcome::Ok),
+        };
+        page.paragraph(
+            2,
+            4,
+            &[
+                styled(style, rank.title()),
+                quiet(format!(" ({})", words::number(group.len()))),
+            ],
+        );
+        let same_place =
+            |a: &&Finding, b: &&Finding| (&a.account, &a.region) == (&b.account, &b.region);
+        for neighbours in group.chunk_by(same_place) {
+            if let Some(first) = neighbours.first() {
+                let place = words::place(run, &first.account, first.region.as_deref());
+                page.paragraph(4, 6, &[quiet(place)]);
+            }
+            for finding in neighbours {
+                finding_lines(page, finding);
+            }
+        }
+    }
+}
+
+fn finding_lines(page: &mut Page, finding: &Finding) {
+    let mut spans = vec![
+        strong(words::resource_part(&finding.resource)),
+        plain("  "),
+        quiet(&finding.rule),
+    ];
+    if finding.verdict == Verdict::Unknown {
+        spans.push(plain("  "));
+        spans.push(styled(outcome_style(RunOutcome::Partial), "unknown"));
+    }
+    page.paragraph(6, 8, &spans);
+    page.paragraph(8, 8, &[plain(&finding.message)]);
+}
+
+fn actions(page: &mut Page, run: &Run) {
+    if run.actions.is_empty() {
+        return;
+    }
+    heading(page, "Actions", run.actions.len());
+    let mut is_first = true;
+    for outcome in story::OUTCOMES {
+        let count = story::count_actions(run, outcome);
+        if count == 0 {
+            continue;
+        }
+        if !is_first {
+            page.gap();
+        }
+        is_first = false;
+        page.paragraph(
+            2,
+            4,
+            &[
+                styled(action_style(outcome), words::capitalised(outcome.as_str())),
+                quiet(match story::outcome_meaning(run, outcome) {
+                    Some(meaning) => format!(" ({}), {meaning}", words::number(count)),
+                    None => format!(" ({})", words::number(count)),
+                }),
+            ],
+        );
+        for action in story::actions(run, outcome) {
+            page.paragraph(
+                4,
+                6,
+                &[
+                    strong(&action.action),
+                    plain("  "),
+                    plain(words::resource_part(&action.resource)),
+                    plain("  "),
+                    quiet(words::short_place(
+                        run,
+                        &action.account,
+                        action.region.as_deref(),
+                    )),
+                ],
+            );
+            if let Some(reason) = &action.reason {
+                page.paragraph(6, 6, &[plain(reason)]);
+            }
+            if let Some(undo) = &action.undo {
+                page.command(6, "undo:", undo);
+            }
+        }
+    }
+}
+
+fn skipped(page: &mut Page, run: &Run, options: &Options) {
+    if run.skipped.is_empty() {
+        return;
+    }
+    heading(page, "Skipped", run.skipped.len());
+    for group in story::skipped(run, options) {
+        let count = words::number(group.count);
+        page.paragraph(
+            6_usize.saturating_sub(count.len()),
+            8,
+            &[strong(count), plain("  "), plain(group.reason)],
+        );
+        let mut names = group.names.join(", ");
+        if group.hidden() > 0 {
+            names.push_str(&format!(
+                " and {} more (`--all` lists them)",
+                words::number(group.hidden())
+            ));
+        }
+        page.paragraph(8, 8, &[quiet(names)]);
+    }
+}
+
+fn closing(page: &mut Page, run: &Run) {
+    if !run.notes.is_empty() {
+        heading(page, "Notes", run.notes.len());
+        for note in &run.notes {
+            page.paragraph(2, 4, &[plain(note)]);
+        }
+    }
+    if !run.deliveries.is_empty() {
+        page.gap();
+        for delivery in &run.deliveries {
+            let mut spans = vec![plain(format!(
+                "Report by {}: {}",
+                delivery.destination,
+                words::delivery_word(delivery.outcome)
+            ))];
+            // A failed delivery's reason is among the errors.
+            if let (Some(reason), DeliveryOutcome::Suppressed) =
+                (&delivery.reason, delivery.outcome)
+            {
+                spans.push(plain(format!(", {reason}")));
+            }
+            page.paragraph(0, 2, &spans);
+        }
+    }
+}
+
+fn heading(page: &mut Page, title: &str, count: usize) {
+    page.gap();
+    page.paragraph(
+        0,
+        2,
+        &[
+            strong(title.to_uppercase()),
+            quiet(format!(" ({})", words::number(count))),
+        ],
+    );
+}

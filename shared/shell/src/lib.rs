@@ -1,0 +1,32 @@
+//! Runs functions: the same round for the CLI, the daemon and a Lambda.
+//!
+//! | Module | Does |
+//! | --- | --- |
+//! | [`settings`] | finds and loads the configuration, the environment and the clock |
+//! | [`connect`] | what a function says about itself so that it can be run anywhere |
+//! | [`round`] | one run: session, state, observe, plan, apply, deliver, record |
+//! | [`delivery`] | hands the report to its destinations |
+//! | [`answer`] | the response envelope |
+//! | [`lambda`] | the Lambda adapter |
+//! | [`daemon`] | the schedule loop |
+//! | [`schedule`] | what a schedule means |
+//! | [`policy`] | the IAM policy of a function under a configuration |
+//! | [`logging`] | tracing, the same everywhere |
+//!
+//! Only this crate reads the clock and the environment. It deliberately judges nothing.
+
+pub mod answer;
+pub mod clock;
+pub mod connect;
+pub mod daemon;
+pub mod delivery;
+pub mod lambda;
+pub mod logging;
+pub mod policy;
+pub mod round;
+pub mod schedule;
+pub mod settings;
+
+pub use connect::{Connect, Entry, entry};
+pub use round::Invocation;
+pub use settings::Settings;

@@ -1,0 +1,179 @@
+//! The IAM policy of a function under a configuration: its own statements and those that all functions share.
+
+use lamplighter_config::{Config, MailPolicy, Mode, StateUrl};
+use lamplighter_core::Statement;
+use serde_json::{Value, json};
+
+use crate::connect::Entry;
+
+/// Where a policy will stand. Empty fields stay wildcards.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The 12-digit account id.
+    pub account: Option<String>,
+    /// The region's name.
+    pub region: Option<String>,
+}
+
+/// The statements that `entry` needs under `config`, and nothing else.
+pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statement> {
+    let mut statements = (entry.permissions)(config);
+    if config
+        .section(entry.name)
+        .is_none_or(|section| section.mode == Mode::Plan)
+    {
+        // The first word of a Sid is what it allows: in plan mode nothing may be changed.
+        statements.retain(|statement| !statement.is_act() || asks_only(entry, config));
+    }
+    if !config.aws.regions.is_empty() {
+        statements.push(Statement::allow(
+            "ReadRegions",
+            &["ec2:DescribeRegions"],
+            ["*"],
+        ));
+    }
+    let roles: Vec<String> = config
+        .aws
+        .accounts
+        .iter()
+        .map(|account| account.role.clone())
+        .collect();
+    if !roles.is_empty() {
+        statements.push(Statement::allow(
+            "ReadOtherAccounts",
+            &["sts:AssumeRole"],
+            roles,
+        ));
+    }
+    let (mail, _) = config.mail_of(entry.name);
+    if let Some(from) = &config.report.from
+        && (mail != MailPolicy::Never
+            || config
+                .section(entry.name)
+                .is_some_and(|section| section.mode == Mode::Apply))
+    {
+        // SES checks `SendRawEmail` for a raw message, also when it comes through API v2's `SendEmail`.
+        statements.push(
+            Statement::allow(
+                "DeliverMail",
+                &["ses:SendEmail", "ses:SendRawEmail"],
+                ["arn:aws:ses:*:*:identity/*"],
+            )
+            .only_if("StringEquals", "ses:FromAddress", address_only(from)),
+        );
+    }
+    if let Some(StateUrl::S3 { bucket, prefix }) = &config.state.url {
+        let folder = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("{prefix}/")
+        };
+        let runs = format!("{folder}runs/{}/*", entry.name);
+        statements.push(Statement::allow(
+            "StateReadAndWrite",
+            &["s3:GetObject", "s3:PutObject"],
+            [format!("arn:aws:s3:::{bucket}/{runs}")],
+        ));
+        // Without it S3 answers 403 and not 404 for a key that is not there yet.
+        statements.push(
+            Statement::allow(
+                "StateTellWhatIsThere",
+                &["s3:ListBucket"],
+                [format!("arn:aws:s3:::{bucket}")],
+            )
+            .only_if("StringLike", "s3:prefix", runs),
+        );
+    }
+    for statement in &mut statements {
+        for resource in &mut statement.resource {
+            *resource = fill(resource, place);
+        }
+    }
+    statements
+}
+
+/// Whether the function asks with `DryRun` in plan mode, which the same permission answers.
+fn asks_only(entry: &Entry, config: &Config) -> bool {
+    entry.name == "stop-untagged" && config.stop_untagged.probe_permissions
+}
+
+/// The trust policy of a function's role: only the Lambda service, only for this account where it is known.
+pub fn trust(place: &Place) -> Value {
+    let mut statement = json!({
+        "Sid": "TrustLambda",
+        "Effect": "Allow",
+        "Principal": { "Service": "lambda.amazonaws.com" },
+        "Action": "sts:AssumeRole"
+    });
+    if let Some(account) = &place.account {
+        statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
+    }
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+/// `Ops <ops@example.com>` → `ops@example.com`: the condition key holds the bare address.
+fn address_only(from: &str) -> String {
+    from.rsplit_once('<')
+        .map_or(from, |(_, rest)| rest.trim_end_matches('>'))
+        .to_owned()
+}
+
+/// Puts the account and the region where an ARN leaves them open, and the region's partition.
+fn fill(arn: &str, place: &Place) -> String {
+    let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_open = |part: Option<&&str>| part == Some(&"*");
+    if parts.len() == 6 {
+        let partition = place.region.as_deref().map_or("aws", partition_of);
+        if parts[1] == "aws" {
+            parts[1] = partition;
+        }
+        if let Some(region) = place.region.as_deref().filter(|_| is_open(parts.get(3))) {
+            parts[3] = region;
+        }
+        if let Some(account) = place.account.as_deref().filter(|_| is_open(parts.get(4))) {
+            parts[4] = account;
+        }
+    }
+    parts.join(":")
+}
+
+fn partition_of(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_places_of_an_arn_are_filled_and_closed_ones_stay() {
+        let place = Place {
+            account: Some("111122223333".to_owned()),
+            region: Some("eu-west-1".to_owned()),
+        };
+        assert_eq!(
+            fill("arn:aws:ec2:*:*:instance/*", &place),
+            "arn:aws:ec2:eu-west-1:111122223333:instance/*"
+        );
+        assert_eq!(
+            fill("arn:aws:s3:::b/runs/*", &place),
+            "arn:aws:s3:::b/runs/*"
+        );
+        assert_eq!(fill("*", &place), "*");
+        let china = Place {
+            region: Some("cn-north-1".to_owned()),
+            ..Place::default()
+        };
+        assert_eq!(fill("arn:aws:s3:::b", &china), "arn:aws-cn:s3:::b");
+    }
+
+    #[test]
+    fn the_condition_names_the_bare_address() {
+        assert_eq!(address_only("Ops <ops@example.com>"), "ops@example.com");
+        assert_eq!(address_only("ops@example.com"), "ops@example.com");
+    }
+}

@@ -1,0 +1,104 @@
+//! What a process starts with: the configuration, how to reach AWS, the clock, and who watches.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use lamplighter_aws::{Aws, Options};
+use lamplighter_config::{Config, Flag, Sources};
+use lamplighter_core::{Error, Progress, Result};
+use tokio::sync::OnceCell;
+
+use crate::clock::{self, Clock};
+
+/// The file that is read where no other is named.
+pub const DEFAULT_FILE: &str = "lamplighter.toml";
+
+/// The environment variable that names the file.
+pub const CONFIG_VARIABLE: &str = "LAMPLIGHTER_CONFIG";
+
+/// What a process starts with. Cheap to share; makes no call until the first run.
+pub struct Settings {
+    /// The effective configuration.
+    pub config: Arc<Config>,
+    /// How to reach AWS.
+    pub options: Options,
+    /// Tells the time.
+    pub clock: Clock,
+    /// How far the current run has come.
+    pub progress: Arc<Progress>,
+    aws: OnceCell<Aws>,
+}
+
+impl Settings {
+    /// Settings that use the machine's clock.
+    pub fn new(config: Config, options: Options) -> Self {
+        Self {
+            config: Arc::new(config),
+            options,
+            clock: clock::system(),
+            progress: Arc::new(Progress::default()),
+            aws: OnceCell::new(),
+        }
+    }
+
+    /// The same, at a standing time: `--now`. Only for dry runs and local endpoints.
+    #[must_use]
+    pub fn at(mut self, time: Option<DateTime<Utc>>) -> Self {
+        if let Some(time) = time {
+            self.clock = clock::standing_at(time);
+        }
+        self
+    }
+
+    /// The SDK, set up at the first run.
+    pub(crate) async fn aws(&self) -> Result<&Aws> {
+        self.aws
+            .get_or_try_init(|| Aws::load(&self.options, &self.config.aws))
+            .await
+    }
+}
+
+/// The configuration's file: its name for messages, and its text.
+pub type ConfigFile = Option<(String, String)>;
+
+/// Reads the configuration's file: `named`, else what `LAMPLIGHTER_CONFIG` names, else `lamplighter.toml` if it is
+/// there. A named file that is not there is an error; so is one that is there and cannot be read.
+pub fn read_config_file(named: Option<&Path>) -> Result<ConfigFile> {
+    let from_environment = std::env::var(CONFIG_VARIABLE)
+        .ok()
+        .filter(|path| !path.is_empty());
+    let (path, must_exist) = match (named, &from_environment) {
+        (Some(path), _) => (path, true),
+        (None, Some(path)) => (Path::new(path), true),
+        (None, None) => (Path::new(DEFAULT_FILE), false),
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.display().to_string(), text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(None),
+        Err(error) => Err(Error::config(format!(
+            "cannot read the configuration `{}`",
+            path.display()
+        ))
+        .caused_by(error)
+        .hint("`lamplighter check --print` prints one with every key")),
+    }
+}
+
+/// Loads the configuration from its layers. The text of the error holds all that is wrong.
+pub fn load_config(
+    file: &ConfigFile,
+    flags: Vec<Flag>,
+) -> Result<Config, lamplighter_config::Errors> {
+    let sources = Sources {
+        file: file
+            .as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str())),
+        // A variable that is not Unicode cannot be one of ours.
+        environment: std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        flags,
+    };
+    Config::load(&sources)
+}
