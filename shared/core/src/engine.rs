@@ -7,7 +7,7 @@ use std::future::Future;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, chain};
+use crate::error::{Result, chain};
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::limits::{Limits, refusal};
 use crate::plan::Plan;

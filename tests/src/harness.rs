@@ -1,0 +1,131 @@
+//! Runs the real programs, built once, with an environment that holds nothing of this machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use lamplighter_local_aws::LocalAws;
+use serde_json::Value;
+
+/// The top of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+}
+
+/// Builds every program of the workspace, once, in the profile of these tests, and answers their folder.
+pub fn programs() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--workspace", "--bins", "--quiet"])
+            .current_dir(root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the programs do not build");
+        // target/debug/deps/all-… → target/debug
+        let own = std::env::current_exe().expect("this test has a path");
+        own.ancestors().nth(2).expect("it is in target/debug/deps").to_owned()
+    })
+}
+
+/// One call of `lamplighter`.
+pub struct Lamplighter {
+    command: Command,
+    folder: tempfile::TempDir,
+}
+
+impl Lamplighter {
+    /// `lamplighter ARGS` in an empty folder, with an environment that holds nothing of this machine.
+    pub fn new<'a>(args: impl IntoIterator<Item = &'a str>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let mut command = Command::new(programs().join("lamplighter"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null());
+        Self { command, folder }
+    }
+
+    /// Against the simulated account.
+    pub fn on(mut self, aws: &LocalAws) -> Self {
+        self.command.envs(aws.environment());
+        self
+    }
+
+    /// With this configuration, in `lamplighter.toml`.
+    pub fn config(self, text: &str) -> Self {
+        std::fs::write(self.folder.path().join("lamplighter.toml"), text).expect("the configuration is written");
+        self
+    }
+
+    /// With another argument.
+    pub fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// With this variable.
+    pub fn env(mut self, key: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// With these variables.
+    pub fn envs(mut self, variables: &BTreeMap<String, String>) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// The folder it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The command, for tests that run it in their own way.
+    pub fn into_command(self) -> (Command, tempfile::TempDir) {
+        (self.command, self.folder)
+    }
+
+    /// Runs it to its end.
+    pub fn run(mut self) -> Ran {
+        let Output { status, stdout, stderr } = self.command.output().expect("lamplighter starts");
+        Ran {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
+            folder: self.folder,
+        }
+    }
+}
+
+/// How a program ended.
+pub struct Ran {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said beside that.
+    pub stderr: String,
+    /// The folder it ran in.
+    pub folder: tempfile::TempDir,
+}
+
+impl Ran {
+    /// Checks the exit code, and shows everything if it is another.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Self {
+        assert_eq!(self.code, Some(expected), "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Its stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
+    }
+}
