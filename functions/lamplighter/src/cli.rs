@@ -38,7 +38,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub config: Option<PathBuf>,
 
-    /// How results are written: text, json, jsonl, csv, markdown, html.
+    /// How results are written: text, json, jsonl, csv, markdown, html, sarif, junit, ocsf.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_default_value = true, value_parser = parse_format, help_heading = "Everywhere")]
     pub format: Format,
 

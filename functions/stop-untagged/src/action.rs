@@ -88,8 +88,6 @@ impl Action {
 }
 
 impl core::Action for Action {
-    const LIMITED_VERB: &'static str = "ends";
-
     fn resource(&self) -> Resource {
         let Target {
             id,
@@ -160,8 +158,12 @@ impl core::Action for Action {
         }
     }
 
-    fn is_limited(&self) -> bool {
-        matches!(self, Self::Stop { .. } | Self::Terminate { .. })
+    fn limited_verb(&self) -> Option<&'static str> {
+        match self {
+            Self::Stop { .. } => Some("stops"),
+            Self::Terminate { .. } => Some("terminates"),
+            Self::WarnAndMark { .. } | Self::Unmark { .. } => None,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use lamplighter_mail::{Address, Message, Notice, NoticeRow};
 
 use crate::action::{Action, Target, list};
 use crate::batch;
-use crate::instance::{AUTO_SCALING_GROUP, find_tag};
+use crate::instance::{AUTO_SCALING_GROUP, Tags};
 use crate::plan::{MARK, mark_text};
 
 /// Applies. Built only for that.
@@ -306,7 +306,7 @@ fn notice(warned: &[(&Action, DateTime<Utc>)]) -> Notice {
 /// What was seen of an instance just before acting.
 struct Seen {
     state: String,
-    tags: BTreeMap<String, String>,
+    tags: Tags,
     is_managed: bool,
 }
 
@@ -377,7 +377,7 @@ fn still_holds(action: &Action, seen: Option<&Seen>) -> Result<(), Outcome> {
         // The marks of AWS and ours have one spelling, whatever the case of the required tags.
         let case_sensitive =
             target.case_sensitive || matches!(key.as_str(), MARK | AUTO_SCALING_GROUP);
-        let now = find_tag(&seen.tags, key, case_sensitive);
+        let now = seen.tags.find(key, case_sensitive);
         if now != before.as_deref() {
             return Err(Outcome::Vetoed(match (before, now) {
                 (None, Some(_)) => format!("its tag `{key}` was added since it was planned"),

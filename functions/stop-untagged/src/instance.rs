@@ -1,6 +1,5 @@
 //! What is kept of an instance: the facts that decide, well under 1 KB, whatever else EC2 says about it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -54,7 +53,7 @@ pub struct Instance {
     /// Its state.
     pub state: State,
     /// The tags that the rules speak of, with their values as they are. Others are not kept.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Since when it exists: the attach time of its primary network interface. `LaunchTime` starts anew with every
     /// start. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-discovery.html>
     pub exists_since: Option<DateTime<Utc>>,
@@ -88,7 +87,7 @@ impl Instance {
 
     /// The value of a tag. Keys are compared as they are, or without case and surrounding blanks.
     pub fn tag(&self, key: &str, case_sensitive: bool) -> Option<&str> {
-        find_tag(&self.tags, key, case_sensitive)
+        self.tags.find(key, case_sensitive)
     }
 
     /// The Auto Scaling group it belongs to.
@@ -97,24 +96,57 @@ impl Instance {
     }
 }
 
-/// The value of a tag among `tags`. The exact key wins; otherwise, where case does not count, the first key that is
-/// alike and has a value.
-pub(crate) fn find_tag<'a>(
-    tags: &'a BTreeMap<String, String>,
-    key: &str,
-    case_sensitive: bool,
-) -> Option<&'a str> {
-    if case_sensitive {
-        return tags.get(key).map(String::as_str);
-    }
-    let alike = || {
-        tags.iter()
-            .filter(|(known, _)| same_key(known, key))
+/// A resource's tags. A plain list: most instances have few, and there may be tens of thousands of instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags(Vec<(String, String)>);
+
+impl Tags {
+    /// The value of a tag by its exact key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == key)
             .map(|(_, value)| value.as_str())
-    };
-    alike()
-        .find(|value| !value.trim().is_empty())
-        .or_else(|| alike().next())
+    }
+
+    /// Sets a tag.
+    pub fn insert(&mut self, key: String, value: String) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// The value of a tag. The exact key wins; otherwise, where case does not count, the first key that is alike and
+    /// has a value.
+    pub fn find(&self, key: &str, case_sensitive: bool) -> Option<&str> {
+        if let Some(value) = self
+            .get(key)
+            .filter(|value| case_sensitive || !value.trim().is_empty())
+        {
+            return Some(value);
+        }
+        if case_sensitive {
+            return None;
+        }
+        let alike = || {
+            self.0
+                .iter()
+                .filter(|(known, _)| same_key(known, key))
+                .map(|(_, value)| value.as_str())
+        };
+        alike()
+            .find(|value| !value.trim().is_empty())
+            .or_else(|| alike().next())
+    }
+}
+
+impl FromIterator<(String, String)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(tags: I) -> Self {
+        let mut tags: Vec<_> = tags.into_iter().collect();
+        tags.shrink_to_fit();
+        Self(tags)
+    }
 }
 
 /// Whether two tag keys are alike but for case and surrounding blanks.

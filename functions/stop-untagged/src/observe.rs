@@ -1,6 +1,6 @@
 //! Reads the instances of every account and region, page by page, and keeps what decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use lamplighter_aws::{Scope, Session};
 use lamplighter_core::{Coverage, ErrorRow, Function, Observed, Plan, Result, chain};
 
 use crate::action::Action;
-use crate::instance::{AUTO_SCALING_GROUP, Instance, Inventory, Place, Spot, State};
+use crate::instance::{AUTO_SCALING_GROUP, Instance, Inventory, Place, Spot, State, Tags};
 use crate::plan::MARK;
 use crate::rules::{Ending, Rules};
 
@@ -145,7 +145,7 @@ pub(crate) fn keep(instance: ec2::Instance, place: &Arc<Place>, rules: &Rules) -
     let exists_since = attached_at
         .or(instance.launch_time.as_ref())
         .and_then(|time| DateTime::from_timestamp(time.secs(), 0));
-    let tags: BTreeMap<String, String> = instance
+    let tags: Tags = instance
         .tags
         .unwrap_or_default()
         .into_iter()

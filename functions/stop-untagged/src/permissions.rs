@@ -39,7 +39,10 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
                 &["ec2:CreateTags", "ec2:DeleteTags"],
                 [INSTANCES],
             )
-            .only_if("ForAllValues:StringEquals", "aws:TagKeys", MARK),
+            .only_if("ForAllValues:StringEquals", "aws:TagKeys", MARK)
+            // A `DeleteTags` that names no tag takes all of them away, and `ForAllValues` is true of none.
+            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition_examples-multi-valued-context-keys.html>
+            .only_if("Null", "aws:TagKeys", "false"),
         );
         statements.push(ending);
     } else if section.probe_permissions {

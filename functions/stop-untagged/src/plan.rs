@@ -46,7 +46,11 @@ pub fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Ac
                     sentence(instance, &because),
                 );
                 plan.find(finding);
-                let mark = instance.tags.get(MARK).cloned().unwrap_or_default();
+                let mark = instance
+                    .tags
+                    .get(MARK)
+                    .map(str::to_owned)
+                    .unwrap_or_default();
                 plan.act(Action::Unmark {
                     target: target(instance, rules, &[]),
                     mark,
@@ -185,7 +189,7 @@ fn judge(instance: &Instance, rules: &Rules, now: DateTime<Utc>) -> Decision {
         Exemption::Malformed(why) => return Decision::Leave { missing, why },
     }
     match instance.state {
-        State::Stopped => return Decision::Ignore("is not running".to_owned()),
+        State::Stopped => return Decision::Skip("not running".to_owned()),
         State::Pending => return Decision::Skip("still starting".to_owned()),
         State::Running | State::Gone => {}
     }
@@ -404,7 +408,7 @@ fn target(instance: &Instance, rules: &Rules, missing: &[String]) -> Target {
         account: instance.place.account.clone(),
         partition: instance.place.partition.clone(),
         region: instance.place.region.clone(),
-        name: instance.tags.get("Name").cloned(),
+        name: instance.tags.get("Name").map(str::to_owned),
         tags: keys
             .map(|key| {
                 (
@@ -431,8 +435,8 @@ fn violation(instance: &Instance, resource: &Resource, missing: &[String]) -> Fi
     );
     Finding::new(RULE, Severity::Medium, Verdict::Fail, resource, message)
         .evidence("missing_tags", missing.to_vec())
-        .evidence("name", instance.tags.get("Name").cloned())
-        .evidence("stop_after", instance.tags.get(MARK).cloned())
+        .evidence("name", instance.tags.get("Name").map(str::to_owned))
+        .evidence("stop_after", instance.tags.get(MARK).map(str::to_owned))
         .evidence("exists_since", instance.exists_since.map(mark_text))
 }
 

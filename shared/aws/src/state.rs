@@ -101,7 +101,7 @@ impl StateWriter {
 
     /// Records a run: under its own key, then as the last one.
     pub async fn record(&self, run: &Run) -> Result<()> {
-        let bytes = serde_json::to_vec(&run.clone().problems_only())
+        let bytes = serde_json::to_vec(&run.problems_only())
             .map_err(|error| Error::permanent("cannot write the run").caused_by(error))?;
         let key = format!(
             "runs/{}/{}-{}.json",

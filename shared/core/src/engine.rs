@@ -158,16 +158,14 @@ fn record<F: Function>(
 ) -> (Run, Vec<F::Action>) {
     let would_refuse = request.limits.as_ref().and_then(|limits| {
         let mut acting: BTreeMap<String, usize> = BTreeMap::new();
-        for action in plan.actions.iter().filter(|action| action.is_limited()) {
-            *acting.entry(action.resource().account).or_default() += 1;
+        let mut verb = "";
+        for action in &plan.actions {
+            if let Some(limited) = action.limited_verb() {
+                verb = limited;
+                *acting.entry(action.resource().account).or_default() += 1;
+            }
         }
-        refusal(
-            limits,
-            F::Action::LIMITED_VERB,
-            &acting,
-            &plan.populations,
-            &request.previous,
-        )
+        refusal(limits, verb, &acting, &plan.populations, &request.previous)
     });
 
     // A share measured over half of an account, or one that a limit refused, must not become the yardstick of the

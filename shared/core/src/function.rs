@@ -63,10 +63,9 @@ pub trait Action: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     fn precondition(&self) -> Value;
     /// A command that takes it back, where there is one.
     fn undo(&self) -> Option<String>;
-    /// Whether it counts against the limits. Marks and warnings do not.
-    fn is_limited(&self) -> bool;
-    /// The limited verb in the third person, for the refusal: `stops`.
-    const LIMITED_VERB: &'static str;
+    /// What it does in the third person, for a refusal, if it counts against the limits: `stops`. Marks and warnings
+    /// do not count.
+    fn limited_verb(&self) -> Option<&'static str>;
 }
 
 /// Built only to apply. One action per resource; several may be joined into one call, and each gets its own outcome.

@@ -33,7 +33,7 @@ impl PlanFile {
     /// The file's text: the run as JSON plus, for each action, `apply` and `precondition`; `accounts`, `created_at`,
     /// `expires_at`, and `sha256`, lower-case hex over the RFC 8785 form of everything else.
     pub fn seal<A: Action>(run: &Run, actions: &[A]) -> Result<String> {
-        let mut plan = to_object(&run.clone().problems_only())?;
+        let mut plan = to_object(&run.problems_only())?;
         let mut accounts: BTreeSet<String> = actions
             .iter()
             .map(|action| action.resource().account)

@@ -477,12 +477,33 @@ impl Run {
             .filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown))
     }
 
-    /// The same run with only the findings that a report lists by default.
+    /// The same run with only the findings that a report lists by default. Does not copy the others: there may be
+    /// tens of thousands.
     #[must_use]
-    pub fn problems_only(mut self) -> Self {
-        self.findings
-            .retain(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown));
-        self
+    pub fn problems_only(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            run_id: self.run_id.clone(),
+            function: self.function.clone(),
+            mode: self.mode,
+            trigger: self.trigger,
+            slot: self.slot,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            account: self.account.clone(),
+            outcome: self.outcome,
+            would_refuse: self.would_refuse.clone(),
+            summary: self.summary.clone(),
+            coverage: self.coverage.clone(),
+            findings: self.problems().cloned().collect(),
+            actions: self.actions.clone(),
+            skipped: self.skipped.clone(),
+            errors: self.errors.clone(),
+            notes: self.notes.clone(),
+            measures: self.measures.clone(),
+            deliveries: self.deliveries.clone(),
+            metadata: self.metadata.clone(),
+        }
     }
 
     /// Findings worth an exit code: at least one `fail` or `unknown`.

@@ -29,7 +29,7 @@ pub struct Answer {
 impl Answer {
     /// The answer of a run.
     pub fn of_run(run: &Run) -> Self {
-        let slim = run.clone().problems_only();
+        let slim = run.problems_only();
         let mut data = json!(slim);
         if data.to_string().len() > MAX_BYTES {
             data = cut(slim);

@@ -56,7 +56,12 @@ pub async fn run(
         let schedule = Schedule::parse(&section.schedule, section.zone)
             .map_err(|error| Error::config(format!("[{}] schedule: {error}", entry.name)))?;
         let next = schedule.next(now);
-        info!(function = entry.name, schedule = schedule.expression(), next = ?next, "scheduled");
+        info!(
+            function = entry.name,
+            schedule = schedule.expression(),
+            next = next.map(|next| next.to_rfc3339()),
+            "scheduled"
+        );
         jobs.push(Planned {
             entry,
             schedule,

@@ -7,7 +7,7 @@ use lamplighter_core::{Error, Mode, PlanFile};
 use lamplighter_shell::Invocation;
 
 use crate::cli::Globals;
-use crate::commands::{finish, settings, watched};
+use crate::commands::{finish, hints, settings, watched};
 use crate::{Failure, functions};
 
 pub(super) async fn run(
@@ -33,6 +33,6 @@ pub(super) async fn run(
     );
     let run = watched(&settings.progress, globals.quiet, work)
         .await
-        .map_err(|error| error.context(&function))?;
+        .map_err(|error| hints::of_error(&function, error))?;
     finish(&run, globals)
 }

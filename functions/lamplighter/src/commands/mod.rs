@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod daemon;
+mod hints;
 mod list;
 mod plan;
 mod policy;
@@ -169,41 +170,8 @@ pub(crate) async fn interrupted() {
 /// Prints the report, then what a person can do about what went wrong, and answers the exit code.
 fn finish(run: &Run, globals: &Globals) -> Result<u8, Failure> {
     output::report(run, globals)?;
-    for hint in hints(run) {
+    for hint in hints::of_run(run) {
         output::note(&format!("hint: {hint}"));
     }
     Ok(run.exit_code(globals.fail_on_findings))
-}
-
-/// The ways out that a run's errors have in common.
-fn hints(run: &Run) -> Vec<String> {
-    let said = |what: &str| {
-        run.errors.iter().any(|row| row.message.contains(what))
-            || run.actions.iter().any(|row| {
-                row.reason
-                    .as_deref()
-                    .is_some_and(|reason| reason.contains(what))
-            })
-    };
-    let function = &run.function;
-    let mut hints = Vec::new();
-    if said("not allowed to call") {
-        hints.push(format!(
-            "attach `policies/{function}.json` to the role that runs it, or what `lamplighter policy {function}` prints"
-        ));
-    }
-    if said("did not answer in time")
-        || said("was throttled")
-        || said("was cut off")
-        || said("no connection for")
-        || said("on the side of AWS")
-    {
-        hints.push("run it again: what was done stays done, and nothing is done twice".to_owned());
-    }
-    if run.would_refuse.is_some() {
-        hints.push(format!(
-            "read it with `lamplighter run {function} --dry-run`; raise the limit it names in [{function}] if the plan is right"
-        ));
-    }
-    hints
 }

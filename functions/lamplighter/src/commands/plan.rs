@@ -7,7 +7,7 @@ use lamplighter_core::{Mode, PLAN_VALID_HOURS, Trigger};
 use lamplighter_shell::Invocation;
 
 use crate::cli::Globals;
-use crate::commands::{event, finish, settings, watched};
+use crate::commands::{event, finish, hints, settings, watched};
 use crate::output;
 use crate::{Failure, functions};
 
@@ -28,7 +28,7 @@ pub(super) async fn run(
     let work = (entry.plan)(settings.clone(), invocation);
     let planned = watched(&settings.progress, globals.quiet, work)
         .await
-        .map_err(|error| error.context(function))?;
+        .map_err(|error| hints::of_error(function, error))?;
     output::write_file(out, planned.file.as_bytes())?;
     let code = finish(&planned.run, globals)?;
     if !globals.quiet {

@@ -11,6 +11,7 @@ use lamplighter_core::{Error, Mode, Result};
 use lamplighter_local_aws::{LocalAws, MailContent};
 use lamplighter_report::{Format, render};
 use lamplighter_shell::{Invocation, Settings};
+use mail_parser::MessageParser;
 
 use crate::cli::Globals;
 use crate::{Failure, functions, output};
@@ -103,10 +104,11 @@ async fn tell(globals: &Globals, aws: &LocalAws, start: DateTime<Utc>) -> Result
     say(&demo.fleet())?;
     say(&demo.calls())?;
     heading("Next", "")?;
-    say("\
-  lamplighter demo --serve                      keeps this account up to play with
-  lamplighter run stop-untagged --dry-run       the same on your own account; changes nothing
-  lamplighter policy stop-untagged              the IAM policy it needs\n")?;
+    say(concat!(
+        "  lamplighter demo --serve                  keeps this account up to play with\n",
+        "  lamplighter run stop-untagged --dry-run   the same on your own account; changes nothing\n",
+        "  lamplighter policy stop-untagged          the IAM policy it needs\n",
+    ))?;
     Ok(0)
 }
 
@@ -236,35 +238,24 @@ fn config() -> Result<Config, Failure> {
     })?)
 }
 
-/// A mail's envelope and its plain part.
+/// A mail's envelope and its plain part, as a mail program shows them.
 fn letter(mail: &lamplighter_local_aws::SentMail) -> String {
     let MailContent::Raw(bytes) = &mail.content else {
         return mail.text();
     };
-    let raw = String::from_utf8_lossy(bytes);
-    let header = |name: &str| {
-        raw.lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
+    let Some(message) = MessageParser::default().parse(bytes) else {
+        return mail.text();
     };
-    let plain = raw
-        .split_once("text/plain")
-        .and_then(|(_, rest)| rest.split_once("\r\n\r\n"))
-        .map(|(_, body)| {
-            body.split("\r\n--")
-                .next()
-                .unwrap_or_default()
-                .replace("\r\n", "\n")
-        })
-        .unwrap_or_default();
-    let plain = plain.replace("=\n", "").replace("=3D", "=");
-    let body: String = plain.lines().map(|line| format!("  | {line}\n")).collect();
+    let body: String = message
+        .body_text(0)
+        .unwrap_or_default()
+        .lines()
+        .map(|line| format!("  | {line}").trim_end().to_owned() + "\n")
+        .collect();
     format!(
         "  | To: {}\n  | Subject: {}\n  |\n{body}",
         mail.to.join(", "),
-        header("Subject:")
+        message.subject().unwrap_or_default()
     )
 }
 
