@@ -120,6 +120,13 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
             ..Row::default()
         });
     }
+    for note in &run.notes {
+        table.push(&Row {
+            kind: "note",
+            message: note,
+            ..Row::default()
+        });
+    }
     table.text
 }
 

@@ -31,7 +31,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// Whether a character changes how others look, or shows nothing of its own.
 ///
 /// The ranges are Unicode's `Default_Ignorable_Code_Point` with the controls, the bidirectional marks, the separators
-/// of lines and paragraphs, and the interlinear annotations.
+/// of lines and paragraphs, the interlinear annotations, and the two non-characters that XML 1.0 does not allow.
 /// <https://www.unicode.org/Public/17.0.0/ucd/DerivedCoreProperties.txt>
 /// Joiners and variation selectors are among them: an emoji made of several is shown in pieces, which is the price for
 /// names that cannot hide anything.
@@ -53,6 +53,7 @@ pub(crate) fn is_invisible(character: char) -> bool {
             | '\u{feff}'
             | '\u{ffa0}'
             | '\u{fff0}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}'
             | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
@@ -103,6 +104,10 @@ mod tests {
             ("\u{feff}bom \u{2028}line", "\\u{feff}bom \\u{2028}line"),
             ("tag\u{e0041}", "tag\\u{e0041}"),
             ("nul\0", "nul\\u{0}"),
+            (
+                "not\u{ffff}a\u{fffe}character",
+                "not\\u{ffff}a\\u{fffe}character",
+            ),
         ] {
             assert_eq!(visible(hostile), shown);
         }

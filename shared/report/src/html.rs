@@ -3,7 +3,9 @@
 //! The page is `templates/report.html`; this file only prepares what it shows. Whatever the template prints goes
 //! through [`print`], so a value can neither hide text nor become markup, wherever it stands.
 
-use lamplighter_core::{Coverage, CoverageStatus, DeliveryOutcome, Finding, Run, Verdict};
+use lamplighter_core::{
+    ActionRow, Coverage, CoverageStatus, DeliveryOutcome, Finding, Run, Verdict,
+};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, escape_formatter};
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::Options;
 use crate::escape::{literals, visible};
-use crate::story::{self, Rank};
+use crate::story::{self, Listed, Rank, SkippedGroup};
 use crate::words;
 
 /// The name ends in `.html`, which switches the escaping on.
@@ -22,6 +24,11 @@ const STYLE_FOR_SCREENS: &str = include_str!("templates/screens.css");
 
 /// The page.
 pub(crate) fn render(run: &Run, options: &Options) -> String {
+    render_first(run, options, usize::MAX)
+}
+
+/// The page with at most `most` rows in each list.
+pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // A line that holds only a block leaves no empty line behind.
@@ -38,7 +45,7 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
         Value::from_safe_string(html_sentence(text))
     });
     environment
-        .render_named_str(NAME, TEMPLATE, Value::from(Serde(view(run, options))))
+        .render_named_str(NAME, TEMPLATE, Value::from(Serde(view(run, options, most))))
         .expect("the template is part of the program, and every member it names is in the view")
 }
 
@@ -91,16 +98,40 @@ struct View<'a> {
     trigger: String,
     refusal: Option<Refusal<'a>>,
     tiles: Vec<Tile>,
-    errors: Vec<ErrorLine<'a>>,
-    findings: Vec<FindingLine<'a>>,
-    actions: Vec<ActionLine<'a>>,
-    skipped_count: usize,
-    skipped: Vec<SkippedLine<'a>>,
+    errors: List<ErrorLine<'a>>,
+    findings: List<FindingLine<'a>>,
+    actions: List<ActionLine<'a>>,
+    skipped: List<SkippedLine<'a>>,
     coverage_sentence: String,
-    coverage: Vec<CoverageLine<'a>>,
-    notes: &'a [String],
+    coverage: List<CoverageLine<'a>>,
+    notes: List<&'a str>,
     deliveries: Vec<String>,
     run_id: &'a str,
+}
+
+/// The rows of one list, and what stands below them where it was cut.
+#[derive(Serialize)]
+struct List<T> {
+    rows: Vec<T>,
+    total: usize,
+    rest: Option<String>,
+}
+
+impl<T> List<T> {
+    fn of<R>(rows: Vec<R>, most: usize, line: impl FnMut(R) -> T) -> Self {
+        Self {
+            total: rows.len(),
+            ..Self::listed(Listed::first(rows, most), line)
+        }
+    }
+
+    fn listed<R>(listed: Listed<R>, line: impl FnMut(R) -> T) -> Self {
+        Self {
+            rest: listed.rest(),
+            total: listed.rows.len(),
+            rows: listed.rows.into_iter().map(line).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -161,7 +192,7 @@ struct CoverageLine<'a> {
     error: Option<&'a str>,
 }
 
-fn view<'a>(run: &'a Run, options: &Options) -> View<'a> {
+fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
     let coverage = story::coverage(run);
     View {
         style: Value::from_safe_string(STYLE.to_owned()),
@@ -180,23 +211,23 @@ fn view<'a>(run: &'a Run, options: &Options) -> View<'a> {
         trigger: words::trigger(run),
         refusal: story::refusal(run).map(|(title, reason)| Refusal { title, reason }),
         tiles: tiles(run),
-        errors: story::errors(run)
-            .into_iter()
-            .map(|error| ErrorLine {
-                scope: &error.scope,
-                message: &error.message,
-            })
-            .collect(),
-        findings: story::findings(run, options)
-            .into_iter()
-            .map(|finding| finding_line(run, finding))
-            .collect(),
-        actions: actions(run),
-        skipped_count: run.skipped.len(),
-        skipped: skipped(run, options),
+        errors: List::of(story::errors(run), most, |error| ErrorLine {
+            scope: &error.scope,
+            message: &error.message,
+        }),
+        findings: List::of(story::findings(run, options), most, |finding| {
+            finding_line(run, finding)
+        }),
+        actions: List::of(story::all_actions(run), most, |action| {
+            action_line(run, action)
+        }),
+        skipped: List {
+            total: run.skipped.len(),
+            ..List::listed(story::first_skipped(run, options, most), skipped_line)
+        },
         coverage_sentence: coverage.sentence(),
-        coverage: coverage_lines(run),
-        notes: &run.notes,
+        coverage: List::of(coverage_rows(run), most, coverage_line),
+        notes: List::of(run.notes.iter().collect(), most, String::as_str),
         deliveries: deliveries(run),
         run_id: &run.run_id,
     }
@@ -262,51 +293,44 @@ fn finding_line<'a>(run: &Run, finding: &'a Finding) -> FindingLine<'a> {
     }
 }
 
-fn actions(run: &Run) -> Vec<ActionLine<'_>> {
-    let by_outcome = story::OUTCOMES
-        .into_iter()
-        .flat_map(|outcome| story::actions(run, outcome));
-    by_outcome
-        .map(|action| ActionLine {
-            outcome: action.outcome.as_str(),
-            meaning: story::outcome_meaning(run, action.outcome),
-            action: &action.action,
-            resource: words::resource_part(&action.resource),
-            place: words::place(run, &action.account, action.region.as_deref()),
-            reason: action.reason.as_deref(),
-            undo: action.undo.as_deref(),
-        })
-        .collect()
+fn action_line<'a>(run: &Run, action: &'a ActionRow) -> ActionLine<'a> {
+    ActionLine {
+        outcome: action.outcome.as_str(),
+        meaning: story::outcome_meaning(run, action.outcome),
+        action: &action.action,
+        resource: words::resource_part(&action.resource),
+        place: words::place(run, &action.account, action.region.as_deref()),
+        reason: action.reason.as_deref(),
+        undo: action.undo.as_deref(),
+    }
 }
 
-fn skipped<'a>(run: &'a Run, options: &Options) -> Vec<SkippedLine<'a>> {
-    story::skipped(run, options)
-        .into_iter()
-        .map(|group| SkippedLine {
-            count: words::number(group.count),
-            hidden: (group.hidden() > 0).then(|| words::number(group.hidden())),
-            reason: group.reason,
-            names: group.names,
-        })
-        .collect()
+fn skipped_line(group: SkippedGroup<'_>) -> SkippedLine<'_> {
+    SkippedLine {
+        count: words::number(group.count),
+        hidden: (group.hidden() > 0).then(|| words::number(group.hidden())),
+        reason: group.reason,
+        names: group.names,
+    }
 }
 
 /// What could not be read comes first: it is what a reader must not overlook.
-fn coverage_lines(run: &Run) -> Vec<CoverageLine<'_>> {
+fn coverage_rows(run: &Run) -> Vec<&Coverage> {
     let mut coverage: Vec<&Coverage> = run.coverage.iter().collect();
     coverage.sort_by_key(|coverage| coverage.status == CoverageStatus::Read);
     coverage
-        .into_iter()
-        .map(|coverage| CoverageLine {
-            scope: &coverage.scope,
-            status: match coverage.status {
-                CoverageStatus::Read => "read",
-                CoverageStatus::Unreadable => "unreadable",
-            },
-            inspected: words::number(coverage.inspected),
-            error: coverage.error.as_deref(),
-        })
-        .collect()
+}
+
+fn coverage_line(coverage: &Coverage) -> CoverageLine<'_> {
+    CoverageLine {
+        scope: &coverage.scope,
+        status: match coverage.status {
+            CoverageStatus::Read => "read",
+            CoverageStatus::Unreadable => "unreadable",
+        },
+        inspected: words::number(coverage.inspected),
+        error: coverage.error.as_deref(),
+    }
 }
 
 fn deliveries(run: &Run) -> Vec<String> {

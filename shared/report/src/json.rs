@@ -12,9 +12,13 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
     let document = if options.all {
         serde_json::to_string_pretty(run)
     } else {
-        serde_json::to_string_pretty(&run.clone().problems_only())
+        serde_json::to_string_pretty(&run.problems_only())
     };
-    let mut document = escaped(&document.expect("every map of a run has strings as keys"));
+    let mut document = document.expect("every map of a run has strings as keys");
+    // Nearly always there is nothing to escape, and the document may be megabytes.
+    if document.chars().any(|c| c != '\n' && is_invisible(c)) {
+        document = escaped(&document);
+    }
     document.push('\n');
     document
 }

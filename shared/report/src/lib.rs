@@ -13,8 +13,12 @@ mod escape;
 mod html;
 mod json;
 mod jsonl;
+mod junit;
+mod mailable;
 mod markdown;
+mod ocsf;
 mod page;
+mod sarif;
 mod story;
 mod text;
 mod words;
@@ -26,6 +30,7 @@ use lamplighter_core::Run;
 
 pub use escape::visible;
 pub use html::html_sentence;
+pub use mailable::{Mailable, render_for_mail};
 pub use story::subject;
 
 /// What a report lists, and how wide it may be.
@@ -92,6 +97,12 @@ formats! {
     Markdown = "markdown", markdown::render;
     /// One self-contained page, also the body of a mail.
     Html = "html", html::render;
+    /// SARIF 2.1.0, for code scanning and other viewers of static analysis.
+    Sarif = "sarif", sarif::render;
+    /// JUnit's XML, for the test page of a CI server.
+    Junit = "junit", junit::render;
+    /// OCSF Compliance Finding events, for a security lake or a SIEM.
+    Ocsf = "ocsf", ocsf::render;
 }
 
 impl fmt::Display for Format {

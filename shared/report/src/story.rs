@@ -216,6 +216,28 @@ pub(crate) fn is_about_coverage(run: &Run, error: &ErrorRow) -> bool {
     })
 }
 
+/// The first rows of a list. The rest is left out where the report would become too long.
+pub(crate) struct Listed<T> {
+    /// What is shown.
+    pub(crate) rows: Vec<T>,
+    /// How many are not.
+    hidden: usize,
+}
+
+impl<T> Listed<T> {
+    /// At most `most` of `rows`.
+    pub(crate) fn first(mut rows: Vec<T>, most: usize) -> Self {
+        let hidden = rows.len().saturating_sub(most);
+        rows.truncate(most);
+        Self { rows, hidden }
+    }
+
+    /// Where the rest is: `and 4,812 more in the attached CSV`.
+    pub(crate) fn rest(&self) -> Option<String> {
+        (self.hidden > 0).then(|| format!("and {} more in the attached CSV", number(self.hidden)))
+    }
+}
+
 /// Where a finding stands in the report: the worst first, and what is fine at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
@@ -278,6 +300,14 @@ pub(crate) const OUTCOMES: [ActionOutcome; 5] = [
     ActionOutcome::Vetoed,
     ActionOutcome::Vanished,
 ];
+
+/// All actions, in the order of [`OUTCOMES`] and within it of the run.
+pub(crate) fn all_actions(run: &Run) -> Vec<&ActionRow> {
+    OUTCOMES
+        .into_iter()
+        .flat_map(|outcome| actions(run, outcome))
+        .collect()
+}
 
 /// The actions with `outcome`, in the order of the run.
 pub(crate) fn actions(run: &Run, outcome: ActionOutcome) -> impl Iterator<Item = &ActionRow> {
@@ -345,6 +375,18 @@ pub(crate) fn skipped<'a>(run: &'a Run, options: &Options) -> Vec<SkippedGroup<'
         })
         .collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups
+}
+
+/// The first groups of what was left alone. What is hidden are resources, not groups.
+pub(crate) fn first_skipped<'a>(
+    run: &'a Run,
+    options: &Options,
+    most: usize,
+) -> Listed<SkippedGroup<'a>> {
+    let mut groups = Listed::first(skipped(run, options), most);
+    let shown: usize = groups.rows.iter().map(|group| group.count).sum();
+    groups.hidden = run.skipped.len() - shown;
     groups
 }
 

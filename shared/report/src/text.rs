@@ -6,20 +6,25 @@ use crate::Options;
 use crate::page::{
     Page, action_style, outcome_style, plain, quiet, severity_style, strong, styled,
 };
-use crate::story::{self, Rank};
+use crate::story::{self, Listed, Rank};
 use crate::words;
 
 /// The report as text.
 pub(crate) fn render(run: &Run, options: &Options) -> String {
+    render_first(run, options, usize::MAX)
+}
+
+/// The report as text with at most `most` rows in each list.
+pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String {
     let mut page = Page::new(options.width, options.colour);
     headline(&mut page, run);
     refusal(&mut page, run);
-    summary(&mut page, run);
-    errors(&mut page, run);
-    findings(&mut page, run, options);
-    actions(&mut page, run);
-    skipped(&mut page, run, options);
-    closing(&mut page, run);
+    summary(&mut page, run, most);
+    errors(&mut page, run, most);
+    findings(&mut page, run, options, most);
+    actions(&mut page, run, most);
+    skipped(&mut page, run, options, most);
+    closing(&mut page, run, most);
     page.into_text()
 }
 
@@ -76,7 +81,7 @@ fn refusal(page: &mut Page, run: &Run) {
     }
 }
 
-fn summary(page: &mut Page, run: &Run) {
+fn summary(page: &mut Page, run: &Run, most: usize) {
     page.gap();
     if let Some(why) = story::outcome(run) {
         page.paragraph(
@@ -100,7 +105,8 @@ fn summary(page: &mut Page, run: &Run) {
         2,
         &[plain(format!("Coverage: {}.", coverage.sentence()))],
     );
-    for unreadable in &coverage.unreadable {
+    let unreadables = Listed::first(coverage.unreadable, most);
+    for unreadable in &unreadables.rows {
         page.paragraph(
             2,
             4,
@@ -113,9 +119,10 @@ fn summary(page: &mut Page, run: &Run) {
             ],
         );
     }
+    rest(page, &unreadables);
 }
 
-fn errors(page: &mut Page, run: &Run) {
+fn errors(page: &mut Page, run: &Run, most: usize) {
     // The scopes that could not be read stand right above, with their reasons.
     let mut errors = story::errors(run);
     errors.retain(|error| !story::is_about_coverage(run, error));
@@ -123,21 +130,24 @@ fn errors(page: &mut Page, run: &Run) {
         return;
     }
     heading(page, "Errors", errors.len());
-    for error in errors {
+    let errors = Listed::first(errors, most);
+    for error in &errors.rows {
         page.paragraph(
             2,
             4,
             &[strong(&error.scope), plain(": "), plain(&error.message)],
         );
     }
+    rest(page, &errors);
 }
 
-fn findings(page: &mut Page, run: &Run, options: &Options) {
+fn findings(page: &mut Page, run: &Run, options: &Options, most: usize) {
     let findings = story::findings(run, options);
     if findings.is_empty() {
         return;
     }
     heading(page, "Findings", findings.len());
+    let mut left = most;
     for (index, group) in findings
         .chunk_by(|a, b| Rank::of(a) == Rank::of(b))
         .enumerate()
@@ -145,6 +155,9 @@ fn findings(page: &mut Page, run: &Run, options: &Options) {
         let Some(rank) = group.first().map(|finding| Rank::of(finding)) else {
             continue;
         };
+        if left == 0 {
+            break;
+        }
         if index > 0 {
             page.gap();
         }
@@ -162,7 +175,9 @@ fn findings(page: &mut Page, run: &Run, options: &Options) {
         );
         let same_place =
             |a: &&Finding, b: &&Finding| (&a.account, &a.region) == (&b.account, &b.region);
-        for neighbours in group.chunk_by(same_place) {
+        let shown = group.get(..left).unwrap_or(group);
+        left -= shown.len();
+        for neighbours in shown.chunk_by(same_place) {
             if let Some(first) = neighbours.first() {
                 let place = words::place(run, &first.account, first.region.as_deref());
                 page.paragraph(4, 6, &[quiet(place)]);
@@ -172,6 +187,7 @@ fn findings(page: &mut Page, run: &Run, options: &Options) {
             }
         }
     }
+    rest(page, &Listed::first(findings, most));
 }
 
 fn finding_lines(page: &mut Page, finding: &Finding) {
@@ -188,15 +204,16 @@ fn finding_lines(page: &mut Page, finding: &Finding) {
     page.paragraph(8, 8, &[plain(&finding.message)]);
 }
 
-fn actions(page: &mut Page, run: &Run) {
+fn actions(page: &mut Page, run: &Run, most: usize) {
     if run.actions.is_empty() {
         return;
     }
     heading(page, "Actions", run.actions.len());
     let mut is_first = true;
+    let mut left = most;
     for outcome in story::OUTCOMES {
         let count = story::count_actions(run, outcome);
-        if count == 0 {
+        if count == 0 || left == 0 {
             continue;
         }
         if !is_first {
@@ -214,7 +231,9 @@ fn actions(page: &mut Page, run: &Run) {
                 }),
             ],
         );
-        for action in story::actions(run, outcome) {
+        let shown = story::actions(run, outcome).take(left);
+        left -= count.min(left);
+        for action in shown {
             page.paragraph(
                 4,
                 6,
@@ -238,14 +257,16 @@ fn actions(page: &mut Page, run: &Run) {
             }
         }
     }
+    rest(page, &Listed::first(story::all_actions(run), most));
 }
 
-fn skipped(page: &mut Page, run: &Run, options: &Options) {
+fn skipped(page: &mut Page, run: &Run, options: &Options, most: usize) {
     if run.skipped.is_empty() {
         return;
     }
     heading(page, "Skipped", run.skipped.len());
-    for group in story::skipped(run, options) {
+    let groups = story::first_skipped(run, options, most);
+    for group in &groups.rows {
         let count = words::number(group.count);
         page.paragraph(
             6_usize.saturating_sub(count.len()),
@@ -261,14 +282,17 @@ fn skipped(page: &mut Page, run: &Run, options: &Options) {
         }
         page.paragraph(8, 8, &[quiet(names)]);
     }
+    rest(page, &groups);
 }
 
-fn closing(page: &mut Page, run: &Run) {
+fn closing(page: &mut Page, run: &Run, most: usize) {
     if !run.notes.is_empty() {
         heading(page, "Notes", run.notes.len());
-        for note in &run.notes {
+        let notes = Listed::first(run.notes.iter().collect(), most);
+        for note in &notes.rows {
             page.paragraph(2, 4, &[plain(note)]);
         }
+        rest(page, &notes);
     }
     if !run.deliveries.is_empty() {
         page.gap();
@@ -286,6 +310,13 @@ fn closing(page: &mut Page, run: &Run) {
             }
             page.paragraph(0, 2, &spans);
         }
+    }
+}
+
+/// Says what a list that was cut leaves out.
+fn rest<T>(page: &mut Page, listed: &Listed<T>) {
+    if let Some(rest) = listed.rest() {
+        page.paragraph(2, 4, &[strong(rest)]);
     }
 }
 

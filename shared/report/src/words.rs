@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use lamplighter_core::{DeliveryOutcome, Run, Trigger};
 
+use crate::escape::visible;
+
 /// Whether a scope's second half is a region such as `eu-west-1` or `us-gov-east-1`, and not a service.
 pub(crate) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
@@ -39,6 +41,19 @@ pub(crate) fn resource_part(arn: &str) -> &str {
         Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or(arn),
         None => arn,
     }
+}
+
+/// The partition and the service in an ARN: `aws` and `ec2`. A resource may also be an endpoint or a file, which has
+/// neither.
+pub(crate) fn partition_and_service(resource: &str) -> Option<(&str, &str)> {
+    let (partition, rest) = resource.strip_prefix("arn:")?.split_once(':')?;
+    let (service, _) = rest.split_once(':')?;
+    Some((partition, service))
+}
+
+/// A rule's name as a sentence begins: `Missing required tags`. What a rule means stands in its findings' messages.
+pub(crate) fn rule_title(rule: &str) -> String {
+    capitalised(&visible(rule).replace('-', " "))
 }
 
 /// The resource as people say it, where the reason beside it tells what kind it is: `i-0abc`, `ann`.
@@ -155,6 +170,19 @@ mod tests {
             ("example.com:443", "example.com:443"),
         ] {
             assert_eq!(resource_part(arn), part);
+        }
+    }
+
+    #[test]
+    fn partition_and_service_are_told_from_an_arn_only() {
+        for (resource, parts) in [
+            ("arn:aws:iam::123456789012:user/ann", Some(("aws", "iam"))),
+            ("arn:aws-cn:s3:::bucket", Some(("aws-cn", "s3"))),
+            ("example.com:443", None),
+            ("arn:odd", None),
+            ("/etc/ssl/site.pem", None),
+        ] {
+            assert_eq!(partition_and_service(resource), parts, "{resource}");
         }
     }
 

@@ -49,6 +49,9 @@ pub(crate) fn run(function: &'static str, mode: Mode) -> Run {
         measures: vec![],
         deliveries: vec![],
         metadata: serde_json::Map::new(),
+        exceptions: vec![],
+        delta: None,
+        digested_on: None,
     }
 }
 
@@ -336,6 +339,60 @@ pub(crate) fn failed() -> Run {
         scope: "stop-untagged".to_owned(),
         message: "cannot tell the account: the credentials have expired: `ExpiredToken`".to_owned(),
     }];
+    run
+}
+
+/// Everything a name may hold to break out of a format: markup, the ends of its sections, characters that XML 1.0
+/// forbids, placeholders, links, and text that moves or hides.
+pub(crate) const HOSTILE: &str = "a\0\u{1}\u{1b}[2J\u{7f}\u{85}\u{202e}\u{fffe}\u{ffff}\r\n\t]]>--><!--&#0;&amp;&x;\"'</testcase><x>{0}%s[b](http://evil.example)\\\u{1f600}";
+
+/// A run with [`HOSTILE`] text wherever others may put some.
+pub(crate) fn hostile() -> Run {
+    let mut run = run("stop-untagged", Mode::Plan);
+    let resource = Resource {
+        arn: format!("arn:aws:ec2:eu-west-1:{PROD}:instance/{HOSTILE}"),
+        account: HOSTILE.to_owned(),
+        region: Some(HOSTILE.to_owned()),
+    };
+    for verdict in [
+        Verdict::Fail,
+        Verdict::Unknown,
+        Verdict::Pass,
+        Verdict::NotApplicable,
+    ] {
+        run.findings.push(
+            Finding::new(HOSTILE, Severity::High, verdict, &resource, HOSTILE)
+                .evidence(HOSTILE, HOSTILE),
+        );
+    }
+    for outcome in [
+        ActionOutcome::Planned,
+        ActionOutcome::Done,
+        ActionOutcome::Failed,
+    ] {
+        run.actions.push(ActionRow {
+            action: HOSTILE.into(),
+            ..action(&resource, "", outcome, HOSTILE, Some(HOSTILE))
+        });
+    }
+    run.skipped = vec![Skipped {
+        resource: HOSTILE.to_owned(),
+        account: HOSTILE.to_owned(),
+        region: None,
+        reason: HOSTILE.to_owned(),
+    }];
+    run.coverage = vec![
+        Coverage::read(HOSTILE, 4),
+        Coverage::unreadable(HOSTILE, HOSTILE),
+    ];
+    run.errors = vec![ErrorRow {
+        scope: format!("{HOSTILE}/other"),
+        message: HOSTILE.to_owned(),
+    }];
+    run.notes = vec![HOSTILE.to_owned()];
+    run.account.alias = Some(HOSTILE.to_owned());
+    run.outcome = RunOutcome::Partial;
+    run.would_refuse = Some(HOSTILE.to_owned());
     run
 }
 

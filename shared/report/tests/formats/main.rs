@@ -3,15 +3,27 @@
 
 mod fixture;
 mod html;
+mod junit;
+mod mailable;
+mod ocsf;
+mod sarif;
 
 use expect_test::{ExpectFile, expect_file};
 use lamplighter_core::{Run, RunOutcome};
 use lamplighter_report::{Format, Options, render, subject};
 
-use fixture::{enormous, eventful, failed, quiet, refused};
+use fixture::{enormous, eventful, failed, hostile, quiet, refused};
 
 fn check(run: &Run, format: Format, expected: ExpectFile) {
     expected.assert_eq(&render(run, format, &Options::default()));
+}
+
+/// A report as it would be at version 0.0.0, so that what is expected stays the same when the program's version moves.
+fn unversioned(report: &str) -> String {
+    let version = |version| format!("\"version\": \"{version}\"");
+    let own = version(env!("CARGO_PKG_VERSION"));
+    assert!(report.contains(&own) || report == "[]\n", "no {own}");
+    report.replace(&own, &version("0.0.0"))
 }
 
 fn everything() -> Options {
@@ -184,15 +196,17 @@ fn colours_are_the_only_escapes_and_add_nothing_to_the_words() {
 
 #[test]
 fn no_format_lets_a_tag_move_or_hide_text() {
-    for format in Format::ALL {
-        let report = render(&eventful(), *format, &everything());
-        for hidden in ['\u{1b}', '\u{202e}', '\u{200b}', '\0'] {
+    for (format, run) in Format::ALL
+        .iter()
+        .flat_map(|format| [(format, eventful()), (format, hostile())])
+    {
+        let report = render(&run, *format, &everything());
+        for hidden in ['\u{1b}', '\u{202e}', '\u{200b}', '\u{85}', '\u{ffff}', '\0'] {
             assert!(!report.contains(hidden), "{format} holds {hidden:?}");
         }
-        assert!(
-            !report.contains("\nOK: everything is fine"),
-            "{format} has a forged line"
-        );
+        for forged in ["\nOK: everything is fine", "\n\t", "\n]]>"] {
+            assert!(!report.contains(forged), "{format} has a forged line");
+        }
     }
 }
 
@@ -205,8 +219,11 @@ fn csv_is_read_back_as_it_was_written() {
         .collect::<Result<_, _>>()
         .expect("RFC 4180");
     let count = |kind: &str| rows.iter().filter(|row| &row[0] == kind).count();
-    let counts = ["run", "finding", "action", "skipped", "error", "coverage"].map(count);
-    assert_eq!(counts, [1, 10, 6, 31, 2, 4]);
+    let counts = [
+        "run", "finding", "action", "skipped", "error", "coverage", "note",
+    ]
+    .map(count);
+    assert_eq!(counts, [1, 10, 6, 31, 2, 4, 1]);
     for cell in rows.iter().flatten() {
         assert!(
             !cell.starts_with(['=', '+', '-', '@', '\t', '\r']),
@@ -220,7 +237,7 @@ fn json_is_the_run_with_the_problems_only() {
     let run = eventful();
     let listed: Run =
         serde_json::from_str(&render(&run, Format::Json, &Options::default())).expect("a run");
-    assert_eq!(listed, run.clone().problems_only());
+    assert_eq!(listed, run.problems_only());
     let all: Run = serde_json::from_str(&render(&run, Format::Json, &everything())).expect("a run");
     assert_eq!(all, run);
 }
@@ -303,7 +320,7 @@ fn formats_are_known_by_name() {
     let error = "yaml".parse::<Format>().expect_err("no such format");
     assert_eq!(
         error.to_string(),
-        "unknown format `yaml` (known formats: `text`, `json`, `jsonl`, `csv`, `markdown`, `html`)"
+        "unknown format `yaml` (known formats: `text`, `json`, `jsonl`, `csv`, `markdown`, `html`, `sarif`, `junit`, `ocsf`)"
     );
 }
 
