@@ -238,9 +238,11 @@ pub(crate) async fn tell_spot_kinds(
 /// Asks, with one running instance, whether these credentials may end instances here. A refusal is a warning: the
 /// answer may differ from instance to instance where the policy has conditions.
 async fn probe(scope: &Scope, rules: &Rules, instances: &[Instance]) -> Option<String> {
-    let instance = instances
-        .iter()
-        .find(|instance| instance.state == State::Running)?;
+    // With a grace the policy need only allow ending marked instances, so only a marked one can be asked about.
+    let instance = instances.iter().find(|instance| {
+        instance.state == State::Running
+            && (rules.grace_hours == 0 || instance.tags.get(MARK).is_some())
+    })?;
     let probe = ec2::Probe::new(scope);
     let (call, answer) = match rules.ending {
         Ending::Stop => ("ec2:StopInstances", probe.may_stop(&instance.id).await),

@@ -45,9 +45,7 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
             .only_if("Null", "aws:TagKeys", "false"),
         );
         statements.push(ending);
-    } else if section.probe_permissions {
-        // A probe asks with `DryRun`, and is answered by the same permission.
-        statements.push(ending);
     }
+    // In plan mode a probe is told, rightly, that stopping would be denied: the permission comes with apply mode.
     statements
 }

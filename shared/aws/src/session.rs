@@ -99,21 +99,6 @@ impl Aws {
         })
     }
 
-    /// Whether every call goes to this machine, as in the demo and in tests.
-    pub fn is_local(options: &Options) -> bool {
-        let url = options
-            .endpoint_url
-            .clone()
-            .or_else(|| std::env::var("AWS_ENDPOINT_URL").ok())
-            .unwrap_or_default();
-        let host = url.split("//").nth(1).unwrap_or_default();
-        let host = host
-            .rsplit_once(':')
-            .map_or(host, |(host, _)| host)
-            .trim_end_matches('/');
-        matches!(host, "127.0.0.1" | "localhost" | "[::1]")
-    }
-
     /// Opens the session of one run: finds out whose credentials these are, after assuming `role` where there is one.
     pub async fn session(
         &self,

@@ -23,7 +23,7 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         .is_none_or(|section| section.mode == Mode::Plan)
     {
         // The first word of a Sid is what it allows: in plan mode nothing may be changed.
-        statements.retain(|statement| !statement.is_act() || asks_only(entry, config));
+        statements.retain(|statement| !statement.is_act());
     }
     if !config.aws.regions.is_empty() {
         statements.push(Statement::allow(
@@ -90,11 +90,6 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         }
     }
     statements
-}
-
-/// Whether the function asks with `DryRun` in plan mode, which the same permission answers.
-fn asks_only(entry: &Entry, config: &Config) -> bool {
-    entry.name == "stop-untagged" && config.stop_untagged.probe_permissions
 }
 
 /// The trust policy of a function's role: only the Lambda service, only for this account where it is known.

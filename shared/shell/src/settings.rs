@@ -102,3 +102,67 @@ pub fn load_config(
     };
     Config::load(&sources)
 }
+
+/// Whether every call to AWS goes to this machine, as in the demo and in tests. `--endpoint-url` wins over the
+/// environment; there, one service with an address elsewhere is one too many.
+pub fn is_local(options: &Options) -> bool {
+    if let Some(url) = &options.endpoint_url {
+        return is_loopback(url);
+    }
+    let ignored = std::env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    if ignored.is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+        return false;
+    }
+    let urls = std::env::vars_os().filter_map(|(key, value)| {
+        let key = key.into_string().ok()?;
+        key.starts_with("AWS_ENDPOINT_URL")
+            .then_some((key, value.into_string().unwrap_or_default()))
+    });
+    let urls: Vec<(String, String)> = urls.filter(|(_, url)| !url.is_empty()).collect();
+    urls.iter().any(|(key, _)| key == "AWS_ENDPOINT_URL")
+        && urls.iter().all(|(_, url)| is_loopback(url))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // What stands before an `@` is a user name, not a host.
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').map_or(v6, |(address, _)| address),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_local() {
+        for url in [
+            "http://127.0.0.1:5000",
+            "http://localhost:4566/",
+            "http://[::1]:80",
+            "127.0.0.1:1",
+            "http://127.8.8.8",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://ec2.eu-west-1.amazonaws.com",
+            "http://127.0.0.1@evil.example",
+            "http://localhost.evil.example",
+            "http://10.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}

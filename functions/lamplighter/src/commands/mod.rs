@@ -17,12 +17,12 @@ use std::io::Read;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use lamplighter_aws::{Aws, Options};
+use lamplighter_aws::Options;
 use lamplighter_config::{Config, Flag};
 use lamplighter_core::{Error, ErrorKind, Mode, Progress, Result, Run};
 use lamplighter_events::Envelope;
 use lamplighter_shell::Settings;
-use lamplighter_shell::settings::{load_config, read_config_file};
+use lamplighter_shell::settings::{is_local, load_config, read_config_file};
 
 use crate::Failure;
 use crate::cli::{Cli, Command, Globals};
@@ -98,7 +98,7 @@ fn settings(
     };
     let config = load(globals, flags)?;
     let options = options(globals);
-    if now.is_some() && mode != Some(Mode::DryRun) && !Aws::is_local(&options) {
+    if now.is_some() && mode != Some(Mode::DryRun) && !is_local(&options) {
         return Err(
             Error::config("`--now` is only for a dry run, or for a local endpoint")
                 .hint("add `--dry-run`, or `--endpoint-url` with an address of this machine")
