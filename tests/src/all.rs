@@ -1,4 +1,16 @@
 //! Whole programs, run as a user runs them, against the simulated account, moto and the real Lambda Runtime API
 //! protocol; and the house rules.
 
+mod canary;
+mod command_line;
+mod daemon;
+mod faults;
 mod harness;
+mod house;
+mod lambda;
+mod moto;
+mod parity;
+mod process;
+mod runtime_api;
+mod scale;
+mod stop_untagged;

@@ -5,28 +5,54 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use lamplighter_local_aws::LocalAws;
+use lamplighter_local_aws::{LocalAws, World};
 use serde_json::Value;
 
 /// The top of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ is in the repository")
+        .to_owned()
 }
 
-/// Builds every program of the workspace, once, in the profile of these tests, and answers their folder.
+/// Builds every program of the workspace, once, in the profile of these tests, and answers their folder. With
+/// `LAMPLIGHTER_PROGRAMS` it is that folder and nothing is built: so a package's programs are tested as they are.
 pub fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("LAMPLIGHTER_PROGRAMS") {
+            return folder.into();
+        }
+        // target/debug/deps/all-… → target/debug
+        let own = std::env::current_exe().expect("this test has a path");
+        let folder = own.ancestors().nth(2).expect("it is in target/debug/deps");
+        let profile = match folder.ends_with("release") {
+            true => "release",
+            false => "dev",
+        };
         let built = Command::new(env!("CARGO"))
             .args(["build", "--workspace", "--bins", "--quiet"])
+            .args(["--profile", profile])
             .current_dir(root())
             .status()
             .expect("cargo runs");
         assert!(built.success(), "the programs do not build");
-        // target/debug/deps/all-… → target/debug
-        let own = std::env::current_exe().expect("this test has a path");
-        own.ancestors().nth(2).expect("it is in target/debug/deps").to_owned()
+        folder.to_owned()
     })
+}
+
+/// The runtime that all tests share for what they serve: a test may block on a program meanwhile.
+pub fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().expect("a runtime starts"))
+}
+
+/// Serves a simulated account, on the runtime that all tests share.
+pub fn serve(world: World) -> LocalAws {
+    runtime()
+        .block_on(LocalAws::start(world))
+        .expect("the simulated account starts")
 }
 
 /// One call of `lamplighter`.
@@ -38,8 +64,13 @@ pub struct Lamplighter {
 impl Lamplighter {
     /// `lamplighter ARGS` in an empty folder, with an environment that holds nothing of this machine.
     pub fn new<'a>(args: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::program("lamplighter", args)
+    }
+
+    /// The same for another of the programs: a `bootstrap-FUNCTION`.
+    pub fn program<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let mut command = Command::new(programs().join("lamplighter"));
+        let mut command = Command::new(programs().join(name));
         command
             .args(args)
             .env_clear()
@@ -58,13 +89,20 @@ impl Lamplighter {
 
     /// With this configuration, in `lamplighter.toml`.
     pub fn config(self, text: &str) -> Self {
-        std::fs::write(self.folder.path().join("lamplighter.toml"), text).expect("the configuration is written");
+        std::fs::write(self.folder.path().join("lamplighter.toml"), text)
+            .expect("the configuration is written");
         self
     }
 
     /// With another argument.
     pub fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(arg);
+        self
+    }
+
+    /// With these arguments too.
+    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(args);
         self
     }
 
@@ -92,7 +130,11 @@ impl Lamplighter {
 
     /// Runs it to its end.
     pub fn run(mut self) -> Ran {
-        let Output { status, stdout, stderr } = self.command.output().expect("lamplighter starts");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command.output().expect("lamplighter starts");
         Ran {
             code: status.code(),
             stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
@@ -118,14 +160,30 @@ impl Ran {
     /// Checks the exit code, and shows everything if it is another.
     #[track_caller]
     pub fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, Some(expected), "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(expected),
+            "\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
+    }
+
+    /// Its stdout as JSON, if there is any: a program that ends with an error prints none.
+    #[track_caller]
+    pub fn report(&self) -> Option<Value> {
+        (!self.stdout.is_empty()).then(|| self.json())
     }
 
     /// Its stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!(
+                "{error}\n--- stdout\n{}\n--- stderr\n{}",
+                self.stdout, self.stderr
+            )
+        })
     }
 }

@@ -1,12 +1,17 @@
 //! Logs: text on a terminal, JSON otherwise, to stderr; the same switches everywhere.
 //!
 //! The level comes from `LAMPLIGHTER_LOG`, else `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`. No line holds a credential, a
-//! mail body or an address; metadata of events is sanitised.
+//! mail body or an address; metadata of events is sanitised. What the AWS SDK and its HTTP stack say below a warning
+//! is never logged, whatever the level: they write whole requests, with tokens and mails in them.
+
+mod json;
 
 use std::io::IsTerminal;
 
 use serde_json::Value;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -40,16 +45,16 @@ pub fn init(default: Default) {
         });
     let is_explicit = asked.is_some();
     let asked = asked.unwrap_or_else(|| level.to_owned());
-    // A bare level is about us: the SDK and its HTTP stack log requests at debug, headers and all.
     let directives = match asked.trim().to_ascii_lowercase().as_str() {
-        "trace" | "debug" | "info" | "warn" | "error" | "off" => format!(
-            "{asked},aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,aws_config=warn,aws_runtime=warn,aws_sigv4=warn,aws_smithy_http_client=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn,tokio_cron_scheduler=warn"
-        ),
         "fatal" | "critical" => "error".to_owned(),
         _ => asked,
     };
     let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(level));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(|metadata| {
+            is_harmless(metadata.target(), *metadata.level())
+        }));
     let stderr = std::io::stderr;
     let done = if stderr().is_terminal() {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -66,16 +71,22 @@ pub fn init(default: Default) {
             .with_ansi(false);
         registry.with(text).try_init()
     } else {
-        let json = tracing_subscriber::fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .with_writer(stderr);
-        registry.with(json).try_init()
+        registry.with(json::Lines).try_init()
     };
     // A second initialisation is harmless: the first one stays.
     drop(done);
+}
+
+/// Whether a line can hold nothing but what we or a library mean to be read. A library's name is the start of its
+/// target. Lambda's runtime says at `info` only which request it is about.
+fn is_harmless(target: &str, level: Level) -> bool {
+    const TALKATIVE: [&str; 9] = [
+        "aws_", "h2", "http", "hyper", "mio", "rustls", "tokio", "tower", "want",
+    ];
+    if target.starts_with("lambda_runtime") {
+        return level <= Level::INFO;
+    }
+    level <= Level::WARN || !TALKATIVE.iter().any(|name| target.starts_with(name))
 }
 
 /// An event's metadata for the logs: one line, bounded, control characters escaped, addresses blanked.
@@ -125,6 +136,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_libraries_write_of_requests_is_never_logged() {
+        for target in [
+            "aws_smithy_runtime::client::orchestrator",
+            "aws_sdk_sts::operation::assume_role",
+            "hyper_util::client",
+            "rustls::client",
+        ] {
+            assert!(!is_harmless(target, Level::INFO), "{target}");
+            assert!(is_harmless(target, Level::WARN), "{target}");
+        }
+        assert!(!is_harmless("lambda_runtime::requests", Level::DEBUG));
+        assert!(is_harmless("lambda_runtime::layers::trace", Level::INFO));
+        assert!(is_harmless("lamplighter_shell::round", Level::TRACE));
+        assert!(is_harmless("stop_untagged::apply", Level::TRACE));
+    }
 
     #[test]
     fn metadata_is_one_bounded_line_without_addresses() {

@@ -1,0 +1,261 @@
+//! The Lambda Runtime API, as far as a bootstrap sees it: hands out events, and takes what becomes of them.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use lamplighter_local_aws::LocalAws;
+use serde_json::Value;
+
+use crate::harness::{Lamplighter, Ran, runtime};
+use crate::process::Process;
+
+/// The API's version is part of every path.
+const VERSION: &str = "/2018-06-01/runtime";
+
+/// The longest that an answer may take, well above what any of them needs on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The function answered.
+    Response(Value),
+    /// The invocation ended as an error: the `errorType` that Lambda counts and retries by, and the whole body.
+    Error(String, Value),
+}
+
+impl Answer {
+    /// The response, which it must be.
+    #[track_caller]
+    pub fn response(self) -> Value {
+        match self {
+            Self::Response(response) => response,
+            Self::Error(..) => panic!("the invocation ended as an error: {self:#?}"),
+        }
+    }
+
+    /// The error's type and message, which it must be.
+    #[track_caller]
+    pub fn error(self) -> (String, String) {
+        match self {
+            Self::Error(kind, body) => {
+                let message = body["errorMessage"].as_str().expect("a message").to_owned();
+                (kind, message)
+            }
+            Self::Response(_) => panic!("the invocation was answered: {self:#?}"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    /// Events that wait for `next`.
+    events: VecDeque<Vec<u8>>,
+    /// How many events were handed out; the last one's request id is made of it.
+    handed_out: usize,
+    /// Answers that nobody has looked at.
+    answers: VecDeque<Answer>,
+    /// What a bootstrap said that the API does not know.
+    strange: Vec<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    answered: Condvar,
+    asked: tokio::sync::Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A Lambda environment with one real bootstrap in it. Dropping it ends the process.
+pub struct Lambda {
+    shared: Arc<Shared>,
+    bootstrap: Process,
+}
+
+impl Lambda {
+    /// Starts `bootstrap-FUNCTION` as Lambda does, in a folder with this `lamplighter.toml`, against `aws`.
+    pub fn start(
+        function: &str,
+        aws: &LocalAws,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let address = runtime().block_on(serve(Arc::clone(&shared)));
+        let name = format!("lamplighter-{function}");
+        // <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+        let mut bootstrap = Lamplighter::program(&format!("bootstrap-{function}"), [])
+            .on(aws)
+            .config(config)
+            .env("AWS_LAMBDA_RUNTIME_API", &address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", &name)
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
+            .env(
+                "AWS_LAMBDA_LOG_STREAM_NAME",
+                "2026/11/22/[$LATEST]0123456789abcdef",
+            )
+            .env("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023")
+            .env("_HANDLER", "bootstrap")
+            .env("TZ", ":UTC");
+        for (key, value) in environment {
+            bootstrap = bootstrap.env(key, value);
+        }
+        Self {
+            shared,
+            bootstrap: Process::start(bootstrap),
+        }
+    }
+
+    /// Sends one event and waits for what becomes of it.
+    #[track_caller]
+    pub fn invoke(&self, event: &Value) -> Answer {
+        self.shared
+            .lock()
+            .events
+            .push_back(event.to_string().into());
+        self.shared.asked.notify_one();
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.shared.lock();
+        loop {
+            assert!(state.strange.is_empty(), "{:?}", state.strange);
+            if let Some(answer) = state.answers.pop_front() {
+                return answer;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no answer to {event} in {PATIENCE:?}");
+            let waited = self.shared.answered.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether the process still runs.
+    pub fn is_warm(&mut self) -> bool {
+        self.bootstrap.is_running()
+    }
+
+    /// Ends the environment, and answers what the process printed and left behind.
+    pub fn end(self) -> Ran {
+        self.bootstrap.kill()
+    }
+}
+
+/// Serves the API on a free port, and answers its address as Lambda gives it: without a scheme.
+async fn serve(shared: Arc<Shared>) -> String {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                let service = service_fn(|request| {
+                    let shared = Arc::clone(&shared);
+                    async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+                });
+                // An error here is a bootstrap that was ended while it waited.
+                http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .ok();
+            });
+        }
+    });
+    address.to_string()
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let kind = request
+        .headers()
+        .get("lambda-runtime-function-error-type")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let body = request.into_body().collect().await;
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let json = || serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let id = request_id(shared.lock().handed_out);
+    let path = path.strip_prefix(VERSION).unwrap_or_default();
+    let answer = if method == Method::GET && path == "/invocation/next" {
+        return next(shared).await;
+    } else if method == Method::POST && path == format!("/invocation/{id}/response") {
+        Answer::Response(json())
+    } else if method == Method::POST
+        && (path == format!("/invocation/{id}/error") || path == "/init/error")
+    {
+        // Lambda goes by the body's `errorType`; the header says the same or a category.
+        let body = json();
+        let kind = body["errorType"].as_str().map(str::to_owned).or(kind);
+        Answer::Error(kind.unwrap_or_default(), body)
+    } else {
+        shared.lock().strange.push(format!("{method} {path}"));
+        shared.answered.notify_all();
+        return status(StatusCode::NOT_FOUND);
+    };
+    shared.lock().answers.push_back(answer);
+    shared.answered.notify_all();
+    status(StatusCode::ACCEPTED)
+}
+
+/// Waits for an event, as long as it takes: Lambda freezes the process meanwhile.
+async fn next(shared: &Shared) -> Response<Full<Bytes>> {
+    let (event, number) = loop {
+        {
+            let mut state = shared.lock();
+            if let Some(event) = state.events.pop_front() {
+                state.handed_out += 1;
+                break (event, state.handed_out);
+            }
+        }
+        shared.asked.notified().await;
+    };
+    let deadline = SystemTime::now() + Duration::from_secs(900);
+    let deadline = deadline
+        .duration_since(UNIX_EPOCH)
+        .expect("it is after 1970")
+        .as_millis();
+    Response::builder()
+        .header("content-type", "application/json")
+        .header("lambda-runtime-aws-request-id", request_id(number))
+        .header("lambda-runtime-deadline-ms", deadline.to_string())
+        .header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter",
+        )
+        .header(
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+        )
+        .body(Full::from(event))
+        .expect("the headers are sound")
+}
+
+fn request_id(number: usize) -> String {
+    format!("8476a536-e9f4-11e8-9739-{number:012x}")
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("{\"status\":\"OK\"}"));
+    *response.status_mut() = status;
+    response
+}
