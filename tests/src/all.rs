@@ -1,9 +1,13 @@
 //! Whole programs, run as a user runs them, against the simulated account, moto and the real Lambda Runtime API
 //! protocol; and the house rules.
 
+mod audit_access_keys;
+mod audit_mfa;
+mod audit_security_groups;
 mod canary;
 mod command_line;
 mod daemon;
+mod delivery;
 mod faults;
 mod harness;
 mod house;
@@ -11,6 +15,7 @@ mod lambda;
 mod moto;
 mod parity;
 mod process;
+mod report_certificates;
 mod runtime_api;
 mod scale;
 mod stop_untagged;

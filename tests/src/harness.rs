@@ -1,6 +1,5 @@
 //! Runs the real programs, built once, with an environment that holds nothing of this machine.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -109,12 +108,6 @@ impl Lamplighter {
     /// With this variable.
     pub fn env(mut self, key: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(key, value);
-        self
-    }
-
-    /// With these variables.
-    pub fn envs(mut self, variables: &BTreeMap<String, String>) -> Self {
-        self.command.envs(variables);
         self
     }
 

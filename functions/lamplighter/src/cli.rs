@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use lamplighter_report::Format;
 
+use crate::cost;
+
 const EXAMPLES: &str = "\
 Examples:
   lamplighter demo                                  watch it work, without an AWS account
@@ -136,7 +138,29 @@ pub enum Command {
     },
 
     /// Run the configured functions on their schedules until SIGTERM.
+    ///
+    /// SIGHUP reads the configuration again: all of it is checked first, and a bad one changes nothing.
     Daemon,
+
+    /// Show how the daemon and its functions are: what runs, what ran, what is next, what needs somebody.
+    ///
+    /// Reads the state directory, so it works while the daemon is down too. Exits with 1 if somebody should look.
+    Status,
+
+    /// List what the daemon ran, and what it left out and why, the newest first.
+    History {
+        /// The function, as `lamplighter list` names it; nothing: every function.
+        function: Option<String>,
+        /// How many lines.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        last: usize,
+    },
+
+    /// Let a function go on that was paused because its runs panicked. A running daemon notices by itself.
+    Resume {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+    },
 
     /// Check the configuration without calling AWS.
     Check {
@@ -169,7 +193,7 @@ pub enum Command {
 
     /// Print the least-privilege IAM policy that this configuration needs.
     Policy {
-        /// The function, as `lamplighter list` names it.
+        /// The function, as `lamplighter list` names it; `deploy`: what a pipeline that deploys may do.
         function: String,
         /// The role's trust policy instead.
         #[arg(long)]
@@ -178,6 +202,13 @@ pub enum Command {
         #[arg(long, value_name = "A")]
         account: Option<String>,
     },
+
+    /// Make what is needed to run the functions as Lambdas: packages, a template. Calls nothing in AWS.
+    #[command(subcommand)]
+    Deploy(DeployCommand),
+
+    /// Estimate what the configured functions cost in a month as Lambdas, beside one EC2 instance.
+    Cost(CostFlags),
 
     /// The whole product against a simulated AWS account on this machine. Needs no credentials.
     #[cfg(feature = "demo")]
@@ -195,6 +226,76 @@ pub enum Command {
 
     /// Print the manual page.
     Man,
+}
+
+/// The parts of `lamplighter deploy`.
+#[derive(Debug, Subcommand)]
+pub enum DeployCommand {
+    /// Print the CloudFormation template of the configured functions; with `--format json` as JSON.
+    Template {
+        /// Print Terraform (.tf.json) instead.
+        #[arg(long)]
+        terraform: bool,
+        /// Take the checksums and the processor from the packages in this folder.
+        #[arg(long, value_name = "DIR")]
+        package: Option<PathBuf>,
+    },
+
+    /// Make the zip of each configured function, with its checksum and its bill of materials.
+    Package(PackageFlags),
+
+    /// Show what differs between two templates, without values that may be secrets.
+    ///
+    /// Exits with 0 whether or not something differs; with --fail-on-findings with 3 if something does.
+    Diff {
+        /// A template: what `deploy template` printed, or what `aws cloudformation get-template` prints.
+        old: PathBuf,
+        /// Another.
+        new: PathBuf,
+    },
+}
+
+/// Flags of `lamplighter deploy package`.
+#[derive(Debug, Args)]
+pub struct PackageFlags {
+    /// The functions; nothing: every configured one.
+    #[arg(value_name = "FUNCTION")]
+    pub functions: Vec<String>,
+    /// Where the packages are written.
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    pub out: PathBuf,
+    /// Where the built programs are [default: target/release].
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// The programs were built for arm64.
+    #[arg(long)]
+    pub arm64: bool,
+    /// A package of this size or more is refused.
+    #[arg(long, value_name = "MB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=250))]
+    pub budget_mb: u64,
+}
+
+/// Flags of `lamplighter cost`.
+#[derive(Debug, Args)]
+pub struct CostFlags {
+    /// This many runs a month of some function, instead of the configured schedules.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=cost::MAX_EXECUTIONS), requires_all = ["memory", "duration"])]
+    pub executions: Option<u64>,
+    /// The Lambda's memory, 128 to 10240.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(cost::MEMORY_MB))]
+    pub memory: Option<u64>,
+    /// How long a run takes in milliseconds, 1 to 900000.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=cost::MAX_DURATION_MS))]
+    pub duration: Option<u64>,
+    /// Take how long a run takes from a run's record in JSON; may be given several times.
+    #[arg(long, value_name = "RUN.json", action = ArgAction::Append, conflicts_with = "executions")]
+    pub measured: Vec<PathBuf>,
+    /// Without AWS's free tier, as for an account that has used it up.
+    #[arg(long)]
+    pub no_free_tier: bool,
+    /// Prices of another day or region; a copy of config/prices.toml.
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
 }
 
 fn parse_format(name: &str) -> Result<Format, String> {

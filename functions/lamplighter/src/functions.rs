@@ -1,12 +1,22 @@
 //! The list of all functions: the only place that names every one of them.
 
+use audit_access_keys::AuditAccessKeys;
+use audit_mfa::AuditMfa;
+use audit_security_groups::AuditSecurityGroups;
 use lamplighter_core::{Error, Result};
 use lamplighter_shell::{Entry, entry};
+use report_certificates::ReportCertificates;
 use stop_untagged::StopUntagged;
 
 /// Every function. A ninth one gets its line here.
 pub fn all() -> Vec<Entry> {
-    vec![entry::<StopUntagged>()]
+    vec![
+        entry::<StopUntagged>(),
+        entry::<AuditMfa>(),
+        entry::<AuditAccessKeys>(),
+        entry::<AuditSecurityGroups>(),
+        entry::<ReportCertificates>(),
+    ]
 }
 
 /// The function with this name, or an error that lists the known ones.

@@ -5,13 +5,17 @@
 //! | `cli.rs` | what can be typed |
 //! | `functions.rs` | the list of all functions |
 //! | `commands/` | one file for each command |
+//! | `cost/` | what the functions cost as Lambdas |
+//! | `deploy/` | packages and templates |
 //! | `output.rs` | where results go: stdout, a file, colours, the progress line |
 //! | `demo/` | the product against a simulated account |
 
 mod cli;
 mod commands;
+mod cost;
 #[cfg(feature = "demo")]
 mod demo;
+mod deploy;
 mod functions;
 mod output;
 
@@ -55,6 +59,14 @@ impl Failure {
         match self {
             Self::Error(error) => error.kind().exit_code(),
             Self::Config(_) => 2,
+        }
+    }
+
+    /// All of it as plain text, for a log.
+    fn text(&self) -> String {
+        match self {
+            Self::Error(error) => chain(error),
+            Self::Config(errors) => errors.render(false),
         }
     }
 

@@ -148,7 +148,7 @@ impl core::Action for Action {
                 "aws ec2 delete-tags --region {region} --resources {id} --tags Key={MARK}"
             )),
             // A mark that somebody wrote by hand may hold anything; it goes into no shell command.
-            Self::Unmark { mark, .. } if crate::plan::parse_mark(mark).is_some() => Some(format!(
+            Self::Unmark { mark, .. } if core::mark::parse(mark).is_some() => Some(format!(
                 "aws ec2 create-tags --region {region} --resources {id} --tags Key={MARK},Value={mark}"
             )),
             Self::Unmark { .. } | Self::Terminate { .. } => None,

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
-use lamplighter_aws::ses::Mailer;
 use lamplighter_aws::{Session, ec2};
-use lamplighter_core::{Apply, Outcome, chain};
-use lamplighter_mail::{Address, Message, Notice, NoticeRow};
+use lamplighter_core::{Apply, Outcome, chain, mark};
+use lamplighter_mail::{Notice, NoticeRow};
+use lamplighter_shell::warning::{self, Post};
 
 use crate::action::{Action, Target, list};
 use crate::batch;
 use crate::instance::{AUTO_SCALING_GROUP, Tags};
-use crate::plan::{MARK, mark_text};
+use crate::plan::MARK;
 
 /// Applies. Built only for that.
 pub struct Stopper {
@@ -20,14 +20,6 @@ pub struct Stopper {
     /// `None` where no sender is configured: then no warning can be sent, and nothing is marked.
     post: Option<Post>,
     clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-}
-
-/// Where warnings go through.
-pub struct Post {
-    /// The transport.
-    pub mailer: Mailer,
-    /// The sender.
-    pub from: Address,
 }
 
 impl Stopper {
@@ -167,9 +159,18 @@ impl Stopper {
                 .iter()
                 .map(|index| (*index, deadline(&actions[*index], now)))
                 .collect();
-            if let Err(reason) = self
-                .warn(recipients, actions, &indices, &deadlines, now)
-                .await
+            let warned: Vec<(&Action, DateTime<Utc>)> = indices
+                .iter()
+                .map(|index| (&actions[*index], deadlines[index]))
+                .collect();
+            if let Err(reason) = warning::send(
+                self.post.as_ref(),
+                "stop-untagged",
+                recipients,
+                &notice(&warned),
+                now,
+            )
+            .await
             {
                 outcomes.extend(
                     indices
@@ -179,7 +180,7 @@ impl Stopper {
                 continue;
             }
             for index in indices {
-                let mark = mark_text(deadlines[&index]);
+                let mark = mark::text(deadlines[&index]);
                 let outcome = match writer.tag(&actions[index].target().id, MARK, &mark).await {
                     Ok(()) => Outcome::Done,
                     Err(refusal) if refusal.code == "InvalidInstanceID.NotFound" => {
@@ -194,51 +195,6 @@ impl Stopper {
             }
         }
         outcomes
-    }
-
-    async fn warn(
-        &self,
-        recipients: &[String],
-        actions: &[Action],
-        indices: &[usize],
-        deadlines: &HashMap<usize, DateTime<Utc>>,
-        now: DateTime<Utc>,
-    ) -> Result<(), String> {
-        let Some(post) = &self.post else {
-            return Err("not warned and not marked: `[report] from` is empty, so there is nobody to send the warning".to_owned());
-        };
-        let to = recipients
-            .iter()
-            .map(|recipient| Address::parse(recipient))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| format!("not warned and not marked: {error}"))?;
-        if to.is_empty() {
-            return Err(
-                "not warned and not marked: no owner is known and `to` is empty".to_owned(),
-            );
-        }
-        let warned: Vec<(&Action, DateTime<Utc>)> = indices
-            .iter()
-            .map(|index| (&actions[*index], deadlines[index]))
-            .collect();
-        let notice = notice(&warned);
-        let message = Message {
-            from: post.from.clone(),
-            to,
-            subject: notice.subject(),
-            text: notice.text(),
-            html: notice.html(),
-            attachments: vec![],
-            list_id: Some("stop-untagged.lamplighter".to_owned()),
-            message_id: None,
-            date: now,
-        };
-        post.mailer.send(&message).await.map_err(|error| {
-            format!(
-                "not marked, the warning was not delivered: {}",
-                chain(&error)
-            )
-        })
     }
 }
 

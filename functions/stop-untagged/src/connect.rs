@@ -3,23 +3,24 @@
 use std::sync::Arc;
 
 use lamplighter_aws::Session;
-use lamplighter_aws::ses::Mailer;
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{Error, Limits, Result, Statement};
 use lamplighter_events::Envelope;
-use lamplighter_mail::Address;
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
+use lamplighter_shell::warning::Post;
 use regex_lite::Regex;
 
-use crate::apply::{Post, Stopper};
+use crate::apply::Stopper;
 use crate::observe::StopUntagged;
+use crate::plan::RULE;
 use crate::rules::{Ending, Rules, WorkHours};
 
 impl Connect for StopUntagged {
     type Applier = Stopper;
 
     const TRIGGER: &'static str = "schedule";
+    const RULES: &'static [&'static str] = &[RULE];
     const CHANGES: &'static str = "marks, unmarks, stops (or terminates) EC2 instances";
 
     fn rules(config: &Config) -> Result<Rules> {
@@ -45,6 +46,12 @@ impl Connect for StopUntagged {
             grace_hours: section.grace_hours,
             min_age_hours: section.min_age_hours,
             exempt_tags: section.exempt_tags.clone(),
+            excepted_tags: config
+                .exceptions
+                .iter()
+                .filter(|exception| exception.rule == RULE)
+                .filter_map(|exception| exception.tag_key().map(str::to_owned))
+                .collect(),
             owner_tags: section.owner_tags.clone(),
             owner_domains: section.owner_domains.clone(),
             to: config.mail_of("stop-untagged").1.to_vec(),
@@ -76,15 +83,7 @@ impl Connect for StopUntagged {
     }
 
     async fn applier(session: Arc<Session>, config: &Config, clock: Clock) -> Result<Stopper> {
-        let post = match &config.report.from {
-            None => None,
-            Some(from) => Some(Post {
-                mailer: Mailer::new(&session),
-                from: Address::parse(from).map_err(|error| {
-                    Error::config("cannot use `[report] from`").caused_by(error)
-                })?,
-            }),
-        };
+        let post = Post::open(&session, config)?;
         Ok(Stopper::new(session, post, clock))
     }
 

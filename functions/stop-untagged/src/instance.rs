@@ -109,6 +109,14 @@ impl Tags {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All of them as a JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        let tags = self.0.iter();
+        tags.map(|(key, value)| (key.clone(), serde_json::Value::from(value.as_str())))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
+
     /// Sets a tag.
     pub fn insert(&mut self, key: String, value: String) {
         match self.0.iter_mut().find(|(known, _)| *known == key) {

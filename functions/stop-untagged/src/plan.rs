@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
-use lamplighter_core::{Finding, Plan, Population, Resource, Severity, Verdict};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use lamplighter_core::{Finding, MarkRule, Plan, Population, Resource, Severity, Verdict, mark};
+use lamplighter_shell::warning;
 
 use crate::action::{Action, Target, list};
 use crate::instance::{AUTO_SCALING_GROUP, Instance, Inventory, Spot, State};
@@ -71,7 +72,7 @@ pub fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Ac
                     .push(instance);
             }
             Decision::Leave { missing, why } => {
-                plan.find(violation(instance, &resource, &missing));
+                plan.find(violation(instance, rules, &missing));
                 plan.skip(&resource, why);
             }
             Decision::Skip(why) => {
@@ -83,7 +84,7 @@ pub fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Ac
                 plan.skip(&resource, why);
             }
             Decision::Warn { missing } => {
-                plan.find(violation(instance, &resource, &missing));
+                plan.find(violation(instance, rules, &missing));
                 plan.act(Action::WarnAndMark {
                     target: target(instance, rules, &missing),
                     recipients: recipients(instance, rules),
@@ -93,7 +94,7 @@ pub fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Ac
                 });
             }
             Decision::End { missing, because } => {
-                plan.find(violation(instance, &resource, &missing));
+                plan.find(violation(instance, rules, &missing));
                 let target = target(instance, rules, &missing);
                 plan.act(match rules.ending {
                     Ending::Stop => Action::Stop { target, because },
@@ -215,30 +216,16 @@ fn judge(instance: &Instance, rules: &Rules, now: DateTime<Utc>) -> Decision {
     }
 
     // A mark speaks even where no grace is configured: a stranger's text on it means that somebody interfered.
-    let deadline = match mark.map(|text| (text, parse_mark(text))) {
-        None => None,
-        Some((text, None)) => {
-            let why = format!(
-                "protected: its mark `{MARK}` holds `{text}`, which is not a deadline as Lamplighter writes it"
-            );
-            return Decision::Leave { missing, why };
-        }
-        // A mark is written after the instance was seen, and at most one grace period ahead. Copied from another
-        // instance, an image or a template, it would end an instance whose owner was never warned.
-        Some((text, Some(deadline))) if deadline < exists_since => {
-            let why = format!(
-                "protected: its mark `{MARK}` holds `{text}`, a time before the instance existed"
-            );
-            return Decision::Leave { missing, why };
-        }
-        Some((text, Some(deadline))) if deadline > now + rules.grace() && deadline > now => {
-            let why = format!(
-                "protected: its mark `{MARK}` holds `{text}`, later than the grace period of {} h allows",
-                rules.grace_hours
-            );
-            return Decision::Leave { missing, why };
-        }
-        Some((_, Some(deadline))) => Some(deadline),
+    let rule = MarkRule {
+        tag: MARK,
+        bearer: "the instance",
+        exists_since,
+        grace: rules.grace(),
+        grace_in_words: &format!("the grace period of {} h", rules.grace_hours),
+    };
+    let deadline = match rule.deadline(mark, now) {
+        Ok(deadline) => deadline,
+        Err(why) => return Decision::Leave { missing, why },
     };
     let because = match deadline {
         _ if rules.grace_hours == 0 => {
@@ -356,42 +343,22 @@ fn until(text: &str) -> Option<DateTime<Utc>> {
     )
 }
 
-/// The deadline in a mark, exactly as [`mark_text`] writes it: RFC 3339, in UTC, whole seconds.
-pub(crate) fn parse_mark(text: &str) -> Option<DateTime<Utc>> {
-    let deadline = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-    (mark_text(deadline) == text).then_some(deadline)
-}
-
-/// A deadline as it stands in the mark.
-pub(crate) fn mark_text(deadline: DateTime<Utc>) -> String {
-    deadline.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 fn minute(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Who is warned: the owner if a tag names one, else the configured recipients.
 fn recipients(instance: &Instance, rules: &Rules) -> Vec<String> {
-    let owner = rules
-        .owner_tags
-        .iter()
-        .filter_map(|key| instance.tag(key, rules.case_sensitive))
-        .map(str::trim)
-        .find(|value| is_owner_address(value, rules));
-    owner.map_or_else(|| rules.to.clone(), |owner| vec![owner.to_owned()])
+    owner(instance, rules).map_or_else(|| rules.to.clone(), |owner| vec![owner.to_owned()])
 }
 
-fn is_owner_address(value: &str, rules: &Rules) -> bool {
-    // Only a bare address: a tag with a display name could pretend to be somebody.
-    lamplighter_mail::Address::parse(value).is_ok_and(|address| {
-        address.email().eq_ignore_ascii_case(value)
-            && (rules.owner_domains.is_empty()
-                || rules
-                    .owner_domains
-                    .iter()
-                    .any(|known| known == address.domain()))
-    })
+/// The owner's address, if a tag names one.
+fn owner<'a>(instance: &'a Instance, rules: &Rules) -> Option<&'a str> {
+    let values = rules
+        .owner_tags
+        .iter()
+        .filter_map(|key| instance.tag(key, rules.case_sensitive));
+    warning::owner(values, &rules.owner_domains)
 }
 
 /// The instance, and every tag that took part in the decision as it was seen.
@@ -424,7 +391,7 @@ fn target(instance: &Instance, rules: &Rules, missing: &[String]) -> Target {
     }
 }
 
-fn violation(instance: &Instance, resource: &Resource, missing: &[String]) -> Finding {
+fn violation(instance: &Instance, rules: &Rules, missing: &[String]) -> Finding {
     let message = sentence(
         instance,
         &format!(
@@ -433,11 +400,17 @@ fn violation(instance: &Instance, resource: &Resource, missing: &[String]) -> Fi
             list(missing)
         ),
     );
-    Finding::new(RULE, Severity::Medium, Verdict::Fail, resource, message)
+    let resource = instance.resource();
+    let finding = Finding::new(RULE, Severity::Medium, Verdict::Fail, &resource, message);
+    // Exceptions may name a tag, and reports may go to the owner.
+    let finding = finding
+        .evidence("tags", instance.tags.to_json())
+        .evidence("owner", owner(instance, rules));
+    finding
         .evidence("missing_tags", missing.to_vec())
         .evidence("name", instance.tags.get("Name").map(str::to_owned))
         .evidence("stop_after", instance.tags.get(MARK).map(str::to_owned))
-        .evidence("exists_since", instance.exists_since.map(mark_text))
+        .evidence("exists_since", instance.exists_since.map(mark::text))
 }
 
 fn sentence(instance: &Instance, predicate: &str) -> String {

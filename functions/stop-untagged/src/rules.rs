@@ -61,6 +61,8 @@ pub struct Rules {
     pub min_age_hours: u32,
     /// Tags that exempt an instance.
     pub exempt_tags: Vec<String>,
+    /// Tags that exceptions of the configuration name, to the letter.
+    pub excepted_tags: Vec<String>,
     /// Tags whose value may be the owner's mail address.
     pub owner_tags: Vec<String>,
     /// The mail domains an owner's address may have; empty: any.
@@ -96,5 +98,6 @@ impl Rules {
         self.required_tags.iter().any(listed)
             || self.exempt_tags.iter().any(listed)
             || self.owner_tags.iter().any(listed)
+            || self.excepted_tags.iter().any(|known| known == key)
     }
 }

@@ -6,15 +6,20 @@
 //!
 //! Deliberately not here: what to judge and what to change. That is each function's `plan`.
 
+pub mod acm;
 pub mod ec2;
 mod error;
+pub mod iam;
+pub mod iam_certificates;
 mod read_only;
 mod regions;
 pub mod ses;
 mod session;
+pub mod sns;
 pub mod state;
 pub mod sts;
+pub mod webhook;
 
 pub use error::{code_of, explain, is_denied};
 pub use read_only::is_read;
-pub use session::{AccountSession, Aws, Caller, Options, Scope, Scopes, Session};
+pub use session::{AccountSession, Aws, Caller, Options, Own, Scope, Scopes, Session};

@@ -8,9 +8,10 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream;
 use lamplighter_config::{Aws as AwsConfig, Secret};
@@ -105,6 +106,7 @@ impl Aws {
         run_id: &str,
         role: Option<&str>,
         progress: Arc<Progress>,
+        now: DateTime<Utc>,
     ) -> Result<Session> {
         let session_name = format!("lamplighter-{run_id}");
         let mut base = self.base.clone();
@@ -116,7 +118,9 @@ impl Aws {
         if let Some(role) = role {
             base = assume(&base, role, None, &session_name).await;
         }
-        let caller = sts::caller(&base).await?;
+        let caller = sts::caller(&base)
+            .await
+            .map_err(|error| by_role(role, error))?;
         let mut accounts = Vec::new();
         for account in &self.config.accounts {
             let external_id = account.external_id.as_ref().map(Secret::expose);
@@ -126,7 +130,7 @@ impl Aws {
                 partition: caller.partition.clone(),
                 config,
                 regions: self.config.regions_of(account).to_vec(),
-                is_assumed: true,
+                role: Some(account.role.clone()),
             });
         }
         if accounts.is_empty() {
@@ -135,15 +139,17 @@ impl Aws {
                 partition: caller.partition.clone(),
                 config: base.clone(),
                 regions: self.config.regions.clone(),
-                is_assumed: false,
+                role: None,
             });
         }
         Ok(Session {
+            origin: self.base.clone(),
             base,
             caller,
             accounts,
             concurrency: self.config.concurrency as usize,
             progress,
+            opened_at: now,
         })
     }
 }
@@ -173,6 +179,14 @@ async fn assume(
         .build()
 }
 
+/// The SDK assumes a role within the first call made with it, so an error of that call may be one of `sts:AssumeRole`.
+fn by_role(role: Option<&str>, error: Error) -> Error {
+    match role {
+        Some(role) => error.context(format!("cannot work by `sts:AssumeRole` as `{role}`")),
+        None => error,
+    }
+}
+
 /// Whose credentials these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -184,19 +198,53 @@ pub struct Caller {
     pub partition: String,
 }
 
+/// What a run is, as IAM sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    /// The ARNs of the caller, and of the user or role that assumed its role.
+    pub arns: Vec<String>,
+    /// The ids of the access keys it signs with.
+    pub access_keys: Vec<String>,
+}
+
 /// The credentials of one run.
 pub struct Session {
+    /// The credentials before any role was assumed.
+    origin: SdkConfig,
     base: SdkConfig,
     caller: Caller,
     accounts: Vec<AccountSession>,
     concurrency: usize,
     progress: Arc<Progress>,
+    opened_at: DateTime<Utc>,
 }
 
 impl Session {
     /// Whose credentials these are.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Everything that this run is, as IAM sees it: what acts on users must leave these alone.
+    pub async fn own(&self) -> Result<Own> {
+        let mut own = Own {
+            arns: vec![self.caller.arn.clone()],
+            access_keys: vec![],
+        };
+        // Whoever assumed the role is no less the caller: without it the next run could not begin.
+        let origin = sts::caller(&self.origin).await?;
+        if !own.arns.contains(&origin.arn) {
+            own.arns.push(origin.arn);
+        }
+        for config in [&self.origin, &self.base] {
+            if let Some(provider) = config.credentials_provider() {
+                let credentials = provider.provide_credentials().await.map_err(|error| {
+                    Error::permanent("cannot tell which access key this run uses").caused_by(error)
+                })?;
+                own.access_keys.push(credentials.access_key_id().to_owned());
+            }
+        }
+        Ok(own)
     }
 
     /// The accounts of this run.
@@ -215,6 +263,12 @@ impl Session {
             .buffered(self.concurrency)
             .collect()
             .await
+    }
+
+    /// When the run began: for reading no more than what can matter by then. What is decided is decided by the plan's
+    /// own time.
+    pub fn opened_at(&self) -> DateTime<Utc> {
+        self.opened_at
     }
 
     /// How far the run has come.
@@ -251,7 +305,8 @@ pub struct AccountSession {
     pub partition: String,
     config: SdkConfig,
     regions: Vec<String>,
-    is_assumed: bool,
+    /// The role by which it is reached; `None` for the caller's own account.
+    role: Option<String>,
 }
 
 impl AccountSession {
@@ -269,19 +324,27 @@ impl AccountSession {
         }
     }
 
+    /// Whether these credentials are of this account. A role in another account than the configured one would report
+    /// that account under the wrong id.
+    pub async fn confirm(&self) -> Result<()> {
+        let Some(role) = &self.role else {
+            return Ok(());
+        };
+        let caller = sts::caller(&self.config)
+            .await
+            .map_err(|error| by_role(Some(role), error))?;
+        if caller.account == self.id {
+            return Ok(());
+        }
+        Err(Error::permanent(format!(
+            "its credentials are of account {}",
+            caller.account
+        )))
+    }
+
     async fn scopes(&self) -> Scopes {
-        // A role in another account than the configured one would report that account under the wrong id.
-        if self.is_assumed {
-            match sts::caller(&self.config).await {
-                Ok(caller) if caller.account == self.id => {}
-                Ok(caller) => {
-                    return Scopes::unreadable(
-                        &self.id,
-                        format!("its credentials are of account {}", caller.account),
-                    );
-                }
-                Err(error) => return Scopes::unreadable(&self.id, lamplighter_core::chain(&error)),
-            }
+        if let Err(error) = self.confirm().await {
+            return Scopes::unreadable(&self.id, lamplighter_core::chain(&error));
         }
         let home = self
             .config

@@ -3,7 +3,10 @@
 //! ```text
 //! runs/<function>/latest.json          the last recorded run
 //! runs/<function>/<time>-<run id>.json every recorded run
+//! slots/<function>/<slot>.json         who runs a scheduled time, see [`Claim`]
 //! ```
+
+mod claims;
 
 use std::path::Path;
 
@@ -16,6 +19,8 @@ use lamplighter_core::{Error, Result, Run};
 use crate::error::{code_of, explain};
 use crate::read_only::ReadOnly;
 use crate::session::Session;
+
+pub use claims::{Claim, ClaimState};
 
 /// Reads state. All that a dry run has.
 #[derive(Debug, Clone)]

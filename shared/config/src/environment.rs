@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::error::Refusal;
 use crate::layers::Layers;
 use crate::located::{Located, Locator, Member, Value};
-use crate::schema::{Kind, listed, nearest};
+use crate::schema::{Kind, ROOT, listed, nearest};
 use crate::secrets;
 use crate::source::{Layer, Place};
 
@@ -27,6 +27,7 @@ impl Layers<'_> {
         let sections = &self.schema.sections;
         let found = sections
             .iter()
+            .filter(|section| section.name != ROOT)
             .find(|section| upper(section.name) == section_part);
         let Some(section) = found else {
             self.hide(value_place);
@@ -120,7 +121,7 @@ fn parse_variable(
     let is_list = matches!(kind, Kind::Texts | Kind::Integers);
     let is_table = matches!(kind, Kind::TextTable | Kind::Entries(_));
     match kind {
-        Kind::Text => Ok(verbatim(text, place)),
+        Kind::Text | Kind::Date => Ok(verbatim(text, place)),
         Kind::Texts | Kind::Integers if !text.trim_start().starts_with('[') => {
             let mut items = Vec::new();
             let mut start = 0;

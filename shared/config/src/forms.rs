@@ -30,7 +30,7 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Whether the whole text matches. The patterns are constants with a test; one that is broken
 /// matches nothing.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
 }
 

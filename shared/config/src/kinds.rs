@@ -4,7 +4,7 @@
 use crate::error::Refusal;
 use crate::layers::Layers;
 use crate::located::{Located, Member, Value};
-use crate::schema::{Key, Kind, find_key, listed, nearest};
+use crate::schema::{Key, Kind, ROOT, find_key, list_title, listed, nearest, section_title};
 use crate::source::{Layer, Place};
 
 impl Layers<'_> {
@@ -21,7 +21,8 @@ impl Layers<'_> {
         match (key.kind, &found.value) {
             (Kind::Boolean, Value::Boolean(_))
             | (Kind::Integer, Value::Integer(_))
-            | (Kind::Text, Value::Text(_)) => {}
+            | (Kind::Text, Value::Text(_))
+            | (Kind::Date, Value::Text(_) | Value::Time(_)) => {}
             (Kind::Texts, Value::List(items)) => {
                 for item in items {
                     if !matches!(item.value, Value::Text(_)) {
@@ -47,7 +48,7 @@ impl Layers<'_> {
                 }
             }
             (Kind::Entries(keys), Value::List(entries)) => {
-                let title = format!("[[{section}.{}]]", key.name);
+                let title = list_title(section, &key.name);
                 for entry in entries {
                     self.check_entry(section, &title, key, keys, entry);
                 }
@@ -76,7 +77,8 @@ impl Layers<'_> {
                 section,
                 key: Some(&list.name),
                 message: format!(
-                    "{name} in [{section}] must be a table, found {}",
+                    "{name} in {} must be a table, found {}",
+                    section_title(section),
                     entry.value.kind()
                 ),
                 label: "expected a table".to_owned(),
@@ -124,15 +126,17 @@ impl Layers<'_> {
             (Kind::Boolean, Value::Text(text)) if is_file && text.parse::<bool>().is_ok() => {
                 Some(format!("write `{text}` without quotes"))
             }
-            (Kind::Text, Value::Integer(_) | Value::Boolean(_) | Value::Other(_)) => {
-                Some("put the value in quotes".to_owned())
-            }
+            (
+                Kind::Text,
+                Value::Integer(_) | Value::Boolean(_) | Value::Time(_) | Value::Other(_),
+            ) => Some("put the value in quotes".to_owned()),
             (Kind::Texts, Value::Text(_)) => {
                 Some(format!("put it in brackets: `{} = [\"…\"]`", key.name))
             }
+            (Kind::Date, _) => Some(format!("write it like `{} = 2027-06-30`", key.name)),
             (Kind::Entries(_), Value::Table(_)) => Some(format!(
-                "write `[[{section}.{}]]`, with double brackets",
-                key.name
+                "write `{}`, with double brackets",
+                list_title(section, &key.name)
             )),
             _ => None,
         };
@@ -156,7 +160,7 @@ impl Layers<'_> {
             .map(|known| format!("did you mean `{known}`?"))
             .or_else(|| {
                 let home = self.home_of(&member.key)?;
-                Some(format!("`{}` is a key of [{home}]", member.key))
+                Some(at_home(&member.key, home))
             })
             .unwrap_or_else(|| format!("known keys: {}", listed(known)));
         self.findings.refuse(Refusal {
@@ -173,7 +177,7 @@ impl Layers<'_> {
         let meant = nearest(name, self.schema.section_names());
         let hint = match (meant, self.home_of(name)) {
             (Some(known), _) => format!("did you mean [{known}]?"),
-            (None, Some(home)) => format!("`{name}` is a key of [{home}]"),
+            (None, Some(home)) => at_home(name, home),
             (None, None) => self.known_sections(),
         };
         self.findings.refuse(Refusal {
@@ -220,11 +224,25 @@ impl Layers<'_> {
     }
 
     pub(crate) fn known_sections(&self) -> String {
-        let names: Vec<String> = self
-            .schema
-            .section_names()
-            .map(|name| format!("[{name}]"))
-            .collect();
+        let sections = self.schema.section_names().map(|name| format!("[{name}]"));
+        let names: Vec<String> = sections.chain(self.root_lists()).collect();
         format!("known sections: {}", names.join(", "))
+    }
+
+    /// The lists of tables outside all sections, as their headers name them.
+    fn root_lists(&self) -> impl Iterator<Item = String> {
+        let keys = self.schema.root().into_iter().flat_map(|root| &root.keys);
+        keys.map(|key| list_title(ROOT, &key.name))
+    }
+}
+
+/// Where a key belongs that stands in the wrong place.
+pub(crate) fn at_home(key: &str, home: &str) -> String {
+    match home {
+        ROOT => format!(
+            "`{key}` stands outside the sections: write `{}`",
+            list_title(ROOT, key)
+        ),
+        home => format!("`{key}` is a key of [{home}]"),
     }
 }

@@ -6,8 +6,9 @@ use std::fmt;
 use toml::de::DeTable;
 
 use crate::error::{Findings, Refusal};
+use crate::kinds::at_home;
 use crate::located::{Locator, Member, Value};
-use crate::schema::{Schema, Section, find_key};
+use crate::schema::{ROOT, Schema, Section, find_key, list_title, nearest, section_title};
 use crate::source::{Layer, Place, Source};
 use crate::{Flag, Sources, secrets, syntax};
 
@@ -166,6 +167,13 @@ impl Layers<'_> {
     }
 
     pub(crate) fn lay_root_member(&mut self, member: Member) {
+        let schema = self.schema;
+        if let Some(root) = schema.root()
+            && find_key(&root.keys, &member.key).is_some()
+        {
+            self.lay_member(root, member);
+            return;
+        }
         let section = self.schema.section(&member.key);
         match (section, member.value.value) {
             (Some(section), Value::Table(members)) => {
@@ -187,9 +195,12 @@ impl Layers<'_> {
             (None, Value::Table(_)) => self.refuse_section(&member.key, member.key_place),
             (None, _) => {
                 let home = self.home_of(&member.key);
-                let hint = match home {
-                    Some(home) => format!("`{}` is a key of [{home}]", member.key),
-                    None => self.known_sections(),
+                let lists = schema.root().into_iter().flat_map(|root| &root.keys);
+                let meant = nearest(&member.key, lists.map(|key| key.name.as_ref()));
+                let hint = match (home, meant) {
+                    (Some(home), _) => at_home(&member.key, home),
+                    (None, Some(list)) => format!("did you mean `{}`?", list_title(ROOT, list)),
+                    (None, None) => self.known_sections(),
                 };
                 self.findings.refuse(Refusal {
                     place: member.key_place,
@@ -222,7 +233,7 @@ impl Layers<'_> {
     /// Takes a key's value, if the key is known and the value is of its kind; says whether it was
     /// taken.
     pub(crate) fn lay_member(&mut self, section: &Section, member: Member) -> bool {
-        let title = format!("[{}]", section.name);
+        let title = section_title(section.name);
         let Some(key) = find_key(&section.keys, &member.key) else {
             self.refuse_key(section.name, &title, &section.keys, &member);
             return false;

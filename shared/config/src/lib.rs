@@ -34,8 +34,11 @@ mod tests;
 pub use common::{Common, MailPolicy, Missed, Mode, Overlap};
 pub use error::{Error, Errors};
 pub use reader::Secret;
+pub use schema::nearest;
 pub use sections::{
-    Account, Action, Aws, Config, Daemon, Report, State, StateUrl, StopUntagged, WorkHours,
+    Account, Action, AddressKind, AllowedRange, AuditAccessKeys, AuditMfa, AuditSecurityGroups,
+    Aws, Config, Daemon, Endpoint, Exception, Exceptions, KeyRemedy, MfaRemedy, Protocol, Report,
+    ReportCertificates, Revocation, SensitivePort, State, StateUrl, StopUntagged, WorkHours,
 };
 
 use error::{Findings, Refusal};
@@ -157,6 +160,88 @@ impl Config {
                 hint: hint.map(str::to_owned),
             },
         )
+    }
+
+    /// An error at the place of a key of one of the `[[exceptions]]`, counted from 0, for checks that only the caller
+    /// can do.
+    pub fn error_in_exception(
+        &self,
+        index: usize,
+        key: &str,
+        message: impl AsRef<str>,
+        hint: Option<&str>,
+    ) -> Errors {
+        let list = self
+            .effective
+            .members(schema::ROOT)
+            .iter()
+            .find(|member| member.key == sections::EXCEPTIONS);
+        let entry = list.and_then(|member| match &member.value.value {
+            located::Value::List(entries) => entries.get(index),
+            _ => None,
+        });
+        let value = entry.and_then(|entry| match &entry.value {
+            located::Value::Table(members) => members.iter().find(|member| member.key == key),
+            _ => None,
+        });
+        Errors::one(
+            &self.sources,
+            Refusal {
+                place: value.map_or(Place::NOWHERE, |member| member.value.place),
+                section: schema::ROOT,
+                key: Some(key),
+                message: format!(
+                    "`{key}` in {}: {}",
+                    schema::list_title(schema::ROOT, sections::EXCEPTIONS),
+                    message.as_ref()
+                ),
+                label: String::new(),
+                hint: hint.map(str::to_owned),
+            },
+        )
+    }
+
+    /// The keys that are secrets or hold some, with their sections: what belongs into the environment.
+    pub fn secret_keys(&self) -> Vec<(&'static str, &str)> {
+        let sections = self.schema.sections.iter();
+        let keys = sections.flat_map(|section| {
+            let secrets = section
+                .keys
+                .iter()
+                .filter(|key| secrets::may_hold_secret(key));
+            secrets.map(|key| (section.name, key.name.as_ref()))
+        });
+        keys.collect()
+    }
+
+    /// Refuses secrets that stand in the file, for whoever is about to hand the file on. `purpose` says what for: `be in a
+    /// package`.
+    pub fn refuse_secrets_in_file(&self, purpose: &str) -> Result<(), Errors> {
+        let mut errors: Option<Errors> = None;
+        for (section, key, place) in secrets::in_files(self) {
+            let what = match key {
+                Some(key) => format!("`{key}` in {}", schema::section_title(section)),
+                None => "what looks like one in this comment".to_owned(),
+            };
+            let error = Errors::one(
+                &self.sources,
+                Refusal {
+                    place,
+                    section,
+                    key,
+                    message: format!("a secret must not {purpose}: {what}"),
+                    label: "not here".to_owned(),
+                    hint: Some(
+                        "set it in the environment, as LAMPLIGHTER_<SECTION>__<KEY>".to_owned(),
+                    ),
+                },
+            );
+            match &mut errors {
+                Some(errors) => errors.extend(error),
+                None => errors = Some(error),
+            }
+        }
+        errors.map_or(Ok(()), Err)
     }
 
     /// Where the key's value came from: `default`, `lamplighter.toml:12`, `environment

@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Boolean(bool),
     Integer(i64),
     Text(String),
+    /// A date or a time, as it was written.
+    Time(String),
     List(Vec<Located>),
     Table(Vec<Member>),
     /// A value that no key takes; the name is for the message that refuses it.
@@ -40,6 +42,7 @@ impl Value {
             Self::Integer(_) => "an integer",
             Self::Text(text) if text.is_empty() => "an empty string",
             Self::Text(_) => "a string",
+            Self::Time(_) => "a date or time",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other(name) => name,
@@ -52,6 +55,11 @@ impl Value {
             Self::Boolean(value) => toml::Value::Boolean(*value),
             Self::Integer(value) => toml::Value::Integer(*value),
             Self::Text(value) => toml::Value::String(value.clone()),
+            // What was read as a time is one.
+            Self::Time(value) => value.parse().map_or_else(
+                |_| toml::Value::String(value.clone()),
+                toml::Value::Datetime,
+            ),
             Self::List(items) => {
                 toml::Value::Array(items.iter().map(|item| item.value.to_toml()).collect())
             }
@@ -106,7 +114,7 @@ impl Locator {
             }
             DeValue::Boolean(boolean) => Value::Boolean(*boolean),
             DeValue::Float(_) => Value::Other("a number with a fraction"),
-            DeValue::Datetime(_) => Value::Other("a date or time"),
+            DeValue::Datetime(time) => Value::Time(time.to_string()),
             DeValue::Array(items) => {
                 Value::List(items.iter().map(|item| self.locate(item)).collect())
             }
@@ -126,7 +134,7 @@ impl Locator {
             toml::Value::Integer(integer) => Value::Integer(*integer),
             toml::Value::Boolean(boolean) => Value::Boolean(*boolean),
             toml::Value::Float(_) => Value::Other("a number with a fraction"),
-            toml::Value::Datetime(_) => Value::Other("a date or time"),
+            toml::Value::Datetime(time) => Value::Time(time.to_string()),
             toml::Value::Array(items) => {
                 Value::List(items.iter().map(|item| self.adopt(item)).collect())
             }

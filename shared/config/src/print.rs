@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::Config;
 use crate::located::{Located, Member, Value};
-use crate::schema::{Key, Kind, find_key};
+use crate::schema::{Key, Kind, ROOT, find_key, list_title};
 use crate::source::origin;
 
 /// What stands for a secret. Loading it back is refused: see `Reader::secret`.
@@ -14,10 +14,13 @@ const STARS: &str = "***";
 pub(crate) fn print(config: &Config) -> String {
     let mut text = String::new();
     for section in &config.schema.sections {
-        if !text.is_empty() {
-            text.push('\n');
+        // What stands outside the sections has only headers of its own.
+        if section.name != ROOT {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let _ = writeln!(text, "[{}]", section.name);
         }
-        let _ = writeln!(text, "[{}]", section.name);
         let mut lists_of_entries = Vec::new();
         for key in &section.keys {
             let members = config.effective.members(section.name);
@@ -74,7 +77,7 @@ fn print_entries(
     };
     for entry in entries {
         let origin = origin(&config.sources, entry.place);
-        let _ = writeln!(text, "\n[[{section}.{}]] # {origin}", list.name);
+        let _ = writeln!(text, "\n{} # {origin}", list_title(section, &list.name));
         if let Value::Table(members) = &entry.value {
             for member in members {
                 if let Some(key) = find_key(keys, &member.key) {

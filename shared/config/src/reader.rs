@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use crate::error::{Findings, Refusal};
 use crate::forms::shown;
 use crate::located::{Located, Member, Value};
-use crate::schema::nearest;
+use crate::schema::{list_title, nearest, section_title};
 use crate::source::Place;
 
 /// A value that is never printed; `Debug` shows `***`.
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(section: &'a str, members: &'a [Member], findings: &'a mut Findings) -> Self {
         Self {
             section,
-            title: format!("[{section}]"),
+            title: section_title(section),
             members,
             findings,
         }
@@ -164,6 +164,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list of ports.
+    pub(crate) fn ports(&mut self, key: &str) -> Vec<u16> {
+        let Some(Value::List(items)) = self.find(key).map(|found| &found.value) else {
+            self.miss(key);
+            return Vec::new();
+        };
+        let mut ports = Vec::new();
+        for item in items {
+            if let Value::Integer(number) = &item.value {
+                match u16::try_from(*number) {
+                    Ok(port) => ports.push(port),
+                    Err(_) => {
+                        let fault = format!("{number} is no port, it must be 0 to 65535");
+                        self.refuse(key, item.place, Fault::new(fault));
+                    }
+                }
+            }
+        }
+        ports
+    }
+
     /// A string that is turned into something; `None` when it is refused, or absent where that is
     /// allowed.
     pub(crate) fn parsed<T>(
@@ -171,7 +192,7 @@ impl<'a> Reader<'a> {
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
-        let Some((Value::Text(text), place)) =
+        let Some((Value::Text(text) | Value::Time(text), place)) =
             self.find(key).map(|found| (&found.value, found.place))
         else {
             self.miss(key);
@@ -298,7 +319,7 @@ impl<'a> Reader<'a> {
             .map(|members| {
                 read(&mut Reader {
                     section: self.section,
-                    title: format!("[[{}.{key}]]", self.section),
+                    title: list_title(self.section, key),
                     members,
                     findings: &mut *self.findings,
                 })

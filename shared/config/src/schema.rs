@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Boolean,
     Integer,
     Text,
+    /// A day, as a TOML date or a string.
+    Date,
     /// A list of strings.
     Texts,
     /// A list of integers.
@@ -52,6 +54,9 @@ pub(crate) struct Section {
     pub(crate) defaults: Vec<Member>,
 }
 
+/// The section of what stands outside all sections: lists of tables such as `[[exceptions]]`.
+pub(crate) const ROOT: &str = "";
+
 /// All sections.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
@@ -65,6 +70,7 @@ impl Kind {
             Self::Boolean => "`true` or `false`",
             Self::Integer => "an integer",
             Self::Text => "a string",
+            Self::Date => "a date",
             Self::Texts => "a list of strings",
             Self::Integers => "a list of integers",
             Self::TextTable => "a table of strings",
@@ -77,7 +83,7 @@ impl Kind {
         match &value.value {
             Value::Boolean(_) => Self::Boolean,
             Value::Integer(_) => Self::Integer,
-            Value::Text(_) | Value::Other(_) => Self::Text,
+            Value::Text(_) | Value::Time(_) | Value::Other(_) => Self::Text,
             Value::Table(_) => Self::TextTable,
             Value::List(items) => match items.first().map(|item| &item.value) {
                 Some(Value::Integer(_)) => Self::Integers,
@@ -152,8 +158,21 @@ impl Schema {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// The section whose keys stand outside all others.
+    pub(crate) fn root(&self) -> Option<&Section> {
+        self.section(ROOT)
+    }
+
+    /// The section that a header names: one of a list outside the sections is the root's.
+    pub(crate) fn section_of_header(&self, name: &str) -> Option<&Section> {
+        let is_list = |root: &&Section| find_key(&root.keys, name).is_some();
+        self.section(name).or_else(|| self.root().filter(is_list))
+    }
+
+    /// The names that stand in single brackets.
     pub(crate) fn section_names(&self) -> impl Iterator<Item = &str> {
-        self.sections.iter().map(|section| section.name)
+        let names = self.sections.iter().map(|section| section.name);
+        names.filter(|name| *name != ROOT)
     }
 
     /// The names of all keys whose values are secrets, those of entries too.
@@ -202,13 +221,29 @@ impl Section {
     }
 }
 
+/// A section as messages name it: `[aws]`.
+pub(crate) fn section_title(section: &str) -> String {
+    match section {
+        ROOT => "the top level".to_owned(),
+        name => format!("[{name}]"),
+    }
+}
+
+/// A list of tables as its headers name it: `[[aws.accounts]]`, `[[exceptions]]`.
+pub(crate) fn list_title(section: &str, key: &str) -> String {
+    match section {
+        ROOT => format!("[[{key}]]"),
+        name => format!("[[{name}.{key}]]"),
+    }
+}
+
 /// The key of this name.
 pub(crate) fn find_key<'a>(keys: &'a [Key], name: &str) -> Option<&'a Key> {
     keys.iter().find(|key| key.name == name)
 }
 
 /// The known name that was probably meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Upper case, and dashes for underscores, are the commonest slips and no difference in meaning.
     let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     known

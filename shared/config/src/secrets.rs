@@ -4,9 +4,10 @@
 
 use std::ops::Range;
 
+use crate::Config;
 use crate::located::{Located, Member, Value};
-use crate::schema::{Key, Kind, Schema, Section, find_key, nearest};
-use crate::source::Place;
+use crate::schema::{Key, Kind, ROOT, Schema, Section, find_key, nearest};
+use crate::source::{Layer, Place};
 
 fn resembles_secret(name: &str, schema: &Schema) -> bool {
     nearest(name, schema.secret_names()).is_some()
@@ -68,7 +69,7 @@ pub(crate) fn in_broken_text(text: &str, schema: &Schema) -> Vec<Range<usize>> {
         if trimmed.starts_with('[') && !trimmed.contains(['"', '\'', '=']) {
             let name = trimmed.trim_start_matches(['[', ' ', '\t']);
             let name = name.split(['.', ']', ' ']).next().unwrap_or_default();
-            section = schema.section(name);
+            section = schema.section_of_header(name);
         } else if !trimmed.starts_with('#') && section.is_none_or(has_secrets) {
             let (name, value_at) = match line.split_once('=') {
                 Some((name, _)) => (name.trim(), start + name.len() + 1),
@@ -83,6 +84,55 @@ pub(crate) fn in_broken_text(text: &str, schema: &Schema) -> Vec<Range<usize>> {
         start += line.len();
     }
     hidden
+}
+
+/// The secrets that stand in files, which are shared and packed: the values of keys, and what looks like one in a
+/// comment. Each with its section and its key, as far as they are known.
+pub(crate) fn in_files(config: &Config) -> Vec<(&str, Option<&str>, Place)> {
+    let is_in_file = |place: Place| {
+        let source = config.sources.get(place.source);
+        source.is_some_and(|source| source.layer == Layer::File)
+    };
+    let mut found = Vec::new();
+    let mut look = |section, keys: &[Key], member: &'_ Member, name| {
+        let is_secret = find_key(keys, &member.key).is_some_and(|key| key.is_secret);
+        let is_told = matches!(&member.value.value, Value::Text(text) if !text.is_empty());
+        if is_secret && is_told && is_in_file(member.value.place) {
+            found.push((section, Some(name), member.value.place));
+        }
+    };
+    for section in &config.schema.sections {
+        for member in config.effective.members(section.name) {
+            look(section.name, &section.keys, member, member.key.as_str());
+            let kind = find_key(&section.keys, &member.key).map(|key| key.kind);
+            if let (Some(Kind::Entries(keys)), Value::List(entries)) = (kind, &member.value.value) {
+                let tables = entries.iter().filter_map(|entry| match &entry.value {
+                    Value::Table(members) => Some(members),
+                    _ => None,
+                });
+                for inner in tables.flatten() {
+                    look(section.name, keys, inner, inner.key.as_str());
+                }
+            }
+        }
+    }
+    for (source, text) in config.sources.iter().enumerate() {
+        if text.layer != Layer::File {
+            continue;
+        }
+        for range in in_text(&text.text, &config.schema) {
+            let line = text.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+            let is_comment = text.text[line..range.start].trim_start().starts_with('#');
+            // `token = ""` and `external_id = "…"` show the form only.
+            let is_told =
+                text.text[range.clone()].contains(|letter: char| letter.is_ascii_alphanumeric());
+            if is_comment && is_told {
+                let (start, end) = (range.start, range.end);
+                found.push((ROOT, None, Place { source, start, end }));
+            }
+        }
+    }
+    found
 }
 
 /// Whether a key's value is a secret or has one in it.

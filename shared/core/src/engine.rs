@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, chain};
+use crate::exception::{Exception, ExceptionRow, except};
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::limits::{Limits, refusal};
 use crate::plan::Plan;
@@ -32,6 +33,8 @@ pub struct Request<'a> {
     pub metadata: Map<String, Value>,
     /// How much one run may change; `None` for functions that change nothing.
     pub limits: Option<Limits>,
+    /// The exceptions of the function's rules.
+    pub exceptions: Vec<Exception>,
     /// The measures of the last recorded run.
     pub previous: Vec<Measure>,
     /// Things a reader should know about this run.
@@ -55,8 +58,14 @@ pub async fn plan_only<F: Function>(
 ) -> Result<(Run, Vec<F::Action>)> {
     let started_at = request.now();
     let observed = function.observe(event, rules).await?;
-    let plan = F::plan(&observed.inventory, rules, started_at);
-    Ok(record::<F>(request, started_at, observed, plan))
+    let mut plan = F::plan(&observed.inventory, rules, started_at);
+    let exceptions = except(
+        &mut plan,
+        &request.exceptions,
+        &observed.coverage,
+        started_at,
+    );
+    Ok(record::<F>(request, started_at, observed, plan, exceptions))
 }
 
 /// Observes, plans and, in apply mode, applies. `applier` is called only when there is something to apply and the
@@ -155,6 +164,7 @@ fn record<F: Function>(
     started_at: DateTime<Utc>,
     observed: Observed<F::Inventory>,
     plan: Plan<F::Action>,
+    exceptions: Vec<ExceptionRow>,
 ) -> (Run, Vec<F::Action>) {
     let would_refuse = request.limits.as_ref().and_then(|limits| {
         let mut acting: BTreeMap<String, usize> = BTreeMap::new();
@@ -284,6 +294,9 @@ fn record<F: Function>(
         measures,
         deliveries: vec![],
         metadata: request.metadata.clone(),
+        exceptions,
+        delta: None,
+        digested_on: None,
     };
     count_actions(&mut run);
     (run, plan.actions)

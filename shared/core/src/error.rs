@@ -25,6 +25,10 @@ pub enum ErrorKind {
     ModePlan,
     /// Stopped by a signal.
     Interrupted,
+    /// Another daemon or a Lambda has claimed the same slot: nothing is left to do, and nothing went wrong. Exit code 0.
+    Taken,
+    /// Another daemon holds the lock. Exit code 75.
+    Locked,
 }
 
 impl ErrorKind {
@@ -38,6 +42,8 @@ impl ErrorKind {
             Self::Permanent => "Permanent",
             Self::ModePlan => "ModePlan",
             Self::Interrupted => "Interrupted",
+            Self::Taken => "Taken",
+            Self::Locked => "Locked",
         }
     }
 
@@ -46,6 +52,9 @@ impl ErrorKind {
         match self {
             Self::Config => 2,
             Self::Interrupted => 5,
+            Self::Taken => 0,
+            // EX_TEMPFAIL of sysexits.h.
+            Self::Locked => 75,
             Self::Refused | Self::Denied | Self::Transient | Self::Permanent | Self::ModePlan => 1,
         }
     }
@@ -173,5 +182,7 @@ mod tests {
         assert_eq!(ErrorKind::Interrupted.exit_code(), 5);
         assert_eq!(ErrorKind::Refused.exit_code(), 1);
         assert_eq!(ErrorKind::Transient.exit_code(), 1);
+        assert_eq!(ErrorKind::Taken.exit_code(), 0);
+        assert_eq!(ErrorKind::Locked.exit_code(), 75);
     }
 }

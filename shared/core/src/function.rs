@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -86,4 +86,40 @@ pub enum Outcome {
     Vanished,
     /// It was tried and failed, with the reason.
     Failed(String),
+}
+
+/// The action of a function that changes nothing: there is no value of it, and nothing that applies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoAction {}
+
+impl Action for NoAction {
+    fn resource(&self) -> Resource {
+        match *self {}
+    }
+
+    fn name(&self) -> &'static str {
+        match *self {}
+    }
+
+    fn reason(&self) -> String {
+        match *self {}
+    }
+
+    fn precondition(&self) -> Value {
+        match *self {}
+    }
+
+    fn undo(&self) -> Option<String> {
+        match *self {}
+    }
+
+    fn limited_verb(&self) -> Option<&'static str> {
+        match *self {}
+    }
+}
+
+impl Apply<NoAction> for NoAction {
+    async fn apply(&self, _actions: &[NoAction]) -> Vec<Outcome> {
+        match *self {}
+    }
 }

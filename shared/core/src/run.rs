@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::delta::Delta;
+use crate::exception::ExceptionRow;
 
 /// The schema of [`Run`] as JSON. Adding fields is free; renaming or removing one is a new version.
 pub const SCHEMA: &str = "lamplighter/run/v1";
@@ -467,6 +470,15 @@ pub struct Run {
     /// The event's metadata as it came, unknown keys kept.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// The exceptions of this function's rules, and what became of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ExceptionRow>,
+    /// What is new since the last recorded run; only with a state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Delta>,
+    /// The day of the last full report by mail, in UTC; only with a state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digested_on: Option<NaiveDate>,
 }
 
 impl Run {
@@ -482,6 +494,23 @@ impl Run {
     #[must_use]
     pub fn problems_only(&self) -> Self {
         Self {
+            findings: self.problems().cloned().collect(),
+            actions: self.actions.clone(),
+            skipped: self.skipped.clone(),
+            errors: self.errors.clone(),
+            notes: self.notes.clone(),
+            measures: self.measures.clone(),
+            deliveries: self.deliveries.clone(),
+            exceptions: self.exceptions.clone(),
+            delta: self.delta.clone(),
+            ..self.frame()
+        }
+    }
+
+    /// The same run without what was found and done: who, when and where.
+    #[must_use]
+    pub fn frame(&self) -> Self {
+        Self {
             schema: self.schema.clone(),
             run_id: self.run_id.clone(),
             function: self.function.clone(),
@@ -495,14 +524,17 @@ impl Run {
             would_refuse: self.would_refuse.clone(),
             summary: self.summary.clone(),
             coverage: self.coverage.clone(),
-            findings: self.problems().cloned().collect(),
-            actions: self.actions.clone(),
-            skipped: self.skipped.clone(),
-            errors: self.errors.clone(),
-            notes: self.notes.clone(),
-            measures: self.measures.clone(),
-            deliveries: self.deliveries.clone(),
+            findings: vec![],
+            actions: vec![],
+            skipped: vec![],
+            errors: vec![],
+            notes: vec![],
+            measures: vec![],
+            deliveries: vec![],
             metadata: self.metadata.clone(),
+            exceptions: vec![],
+            delta: None,
+            digested_on: self.digested_on,
         }
     }
 

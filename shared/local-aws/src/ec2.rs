@@ -1,20 +1,26 @@
 //! EC2, in the query protocol of version 2016-11-15.
 //!
-//! Instances only: no volumes, no networks beyond the attachment time of the first interface, no images beyond one.
+//! Instances, and beside them what an audit of security groups reads: groups, rules, prefix lists and interfaces, which
+//! know nothing of the instances. No volumes, no images beyond one.
 
 mod attributes;
 mod change;
 mod describe;
 mod filter;
 mod instance;
+mod network;
 mod regions;
 mod run;
+#[cfg(test)]
+mod security_group_tests;
+mod security_groups;
 mod spot;
 mod tags;
 #[cfg(test)]
 mod tests;
 
 pub use instance::{Instance, InstanceState, Spot, SpotKind};
+pub use network::{NetworkInterface, PrefixList, RuleSource, SecurityGroup, SecurityGroupRule};
 
 use std::collections::BTreeMap;
 
@@ -29,6 +35,10 @@ use crate::world::World;
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
 const OPERATIONS: &[Operation] = &[
+    changes(
+        "AuthorizeSecurityGroupIngress",
+        security_groups::authorize_security_group_ingress,
+    ),
     changes("CreateTags", tags::create_tags),
     changes("DeleteTags", tags::delete_tags),
     reads("DescribeImages", run::describe_images),
@@ -37,15 +47,35 @@ const OPERATIONS: &[Operation] = &[
         attributes::describe_instance_attribute,
     ),
     reads("DescribeInstances", describe::describe_instances),
+    reads(
+        "DescribeNetworkInterfaces",
+        security_groups::describe_network_interfaces,
+    ),
     reads("DescribeRegions", regions::describe_regions),
+    reads(
+        "DescribeSecurityGroupRules",
+        security_groups::describe_security_group_rules,
+    ),
+    reads(
+        "DescribeSecurityGroups",
+        security_groups::describe_security_groups,
+    ),
     reads(
         "DescribeSpotInstanceRequests",
         spot::describe_spot_instance_requests,
     ),
     reads("DescribeTags", tags::describe_tags),
+    reads(
+        "GetManagedPrefixListEntries",
+        security_groups::get_managed_prefix_list_entries,
+    ),
     changes(
         "ModifyInstanceAttribute",
         attributes::modify_instance_attribute,
+    ),
+    changes(
+        "RevokeSecurityGroupIngress",
+        security_groups::revoke_security_group_ingress,
     ),
     changes("RunInstances", run::run_instances),
     changes("StartInstances", change::start_instances),
@@ -54,7 +84,14 @@ const OPERATIONS: &[Operation] = &[
 ];
 
 /// The parameters that name resources.
-const NAMING: &[&str] = &["InstanceId", "ResourceId", "SpotInstanceRequestId"];
+const NAMING: &[&str] = &[
+    "GroupId",
+    "InstanceId",
+    "PrefixListId",
+    "ResourceId",
+    "SecurityGroupRuleId",
+    "SpotInstanceRequestId",
+];
 
 /// The instances of one account in one region, by id.
 type Instances = BTreeMap<String, Instance>;
@@ -68,6 +105,8 @@ pub(crate) struct Ec2State {
     pub(crate) settle: Duration,
     /// By account and region.
     places: BTreeMap<(String, String), Instances>,
+    /// By account and region.
+    networks: BTreeMap<(String, String), network::Network>,
 }
 
 impl Default for Ec2State {
@@ -75,6 +114,7 @@ impl Default for Ec2State {
         Ec2State {
             settle: Duration::seconds(30),
             places: BTreeMap::new(),
+            networks: BTreeMap::new(),
         }
     }
 }
@@ -297,17 +337,20 @@ fn page(world: &World, ask: &Ask<'_>) -> Result<Page, AwsError> {
             }
         },
     };
-    let after =
-        match params.get("NextToken") {
-            None | Some("") => None,
-            Some(token) => Some(read_token(token).ok_or_else(|| {
-                refuse("InvalidNextToken", "The specified NextToken is not valid.")
-            })?),
-        };
     Ok(Page {
         size: world.page_of(asked, 1000),
-        after,
+        after: page_after(ask)?,
     })
+}
+
+/// The key that `NextToken` holds.
+fn page_after(ask: &Ask<'_>) -> Result<Option<String>, AwsError> {
+    match ask.request.form.get("NextToken") {
+        None | Some("") => Ok(None),
+        Some(token) => read_token(token)
+            .map(Some)
+            .ok_or_else(|| refuse("InvalidNextToken", "The specified NextToken is not valid.")),
+    }
 }
 
 /// Takes a page out of items that are sorted by key, filtering before or after the cut as the world says, and the

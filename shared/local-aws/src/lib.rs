@@ -1,6 +1,6 @@
 //! A simulated AWS account on 127.0.0.1: the stage on which Lamplighter proves itself.
 //!
-//! It speaks the real wire protocols (EC2 and STS query, SESv2 REST-JSON, S3 REST-XML), so that programs meet it
+//! It speaks the real wire protocols (EC2, IAM and STS query, ACM JSON 1.1, SESv2 REST-JSON, S3 REST-XML), so that programs meet it
 //! through the real SDKs. It is exact where programs get hurt: pages, `DryRun`, all-or-nothing batches, protection,
 //! error codes and HTTP statuses, states that take time, senders that are not verified.
 //!
@@ -30,25 +30,35 @@
     expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
 )]
 
+mod acm;
 mod auth;
 mod dispatch;
 mod ec2;
 mod fault;
+mod iam;
 mod log;
+mod pem;
 mod s3;
 mod server;
 mod service;
 mod sesv2;
+mod sns;
 mod sts;
 #[cfg(test)]
 mod testing;
 mod wire;
 mod world;
 
-pub use ec2::{Instance, InstanceState, Spot, SpotKind};
+pub use acm::AcmCertificate;
+pub use ec2::{
+    Instance, InstanceState, NetworkInterface, PrefixList, RuleSource, SecurityGroup,
+    SecurityGroupRule, Spot, SpotKind,
+};
 pub use fault::{Fault, FaultKind, When};
+pub use iam::{IamGroup, IamKey, IamUser, RootUser};
 pub use log::Call;
 pub use s3::StoredObject;
 pub use server::LocalAws;
 pub use sesv2::{MailContent, SentMail};
+pub use sns::Published;
 pub use world::World;

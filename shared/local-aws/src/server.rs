@@ -20,6 +20,7 @@ use crate::dispatch::{Delivery, State, dispatch};
 use crate::fault::{Fault, Faults};
 use crate::log::Call;
 use crate::sesv2::SentMail;
+use crate::sns::Published;
 use crate::wire::{Request, Response};
 use crate::world::World;
 
@@ -132,6 +133,11 @@ impl LocalAws {
     /// Every mail that was sent.
     pub fn mails(&self) -> Vec<SentMail> {
         lock(&self.0.state).world.mails().to_vec()
+    }
+
+    /// Every message that was published to a topic.
+    pub fn published(&self) -> Vec<Published> {
+        lock(&self.0.state).world.published().to_vec()
     }
 
     /// Looks at the world or edits it. No call is answered meanwhile, so `look` must not make one, nor use this handle.

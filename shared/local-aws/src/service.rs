@@ -6,9 +6,12 @@ use crate::world::World;
 
 /// Every service of the simulated account.
 pub(crate) const SERVICES: &[&dyn Service] = &[
+    &crate::acm::Acm,
     &crate::ec2::Ec2,
+    &crate::iam::Iam,
     &crate::s3::S3,
     &crate::sesv2::SesV2,
+    &crate::sns::Sns,
     &crate::sts::Sts,
 ];
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::{ec2, s3, sesv2, sts};
+use crate::{acm, ec2, iam, s3, sesv2, sns, sts};
 
 /// The simulated world: one default account, perhaps others, and all they hold.
 #[derive(Debug)]
@@ -23,9 +23,12 @@ pub struct World {
     page_size: Option<usize>,
     has_sparse_pages: bool,
     last_id: u64,
+    pub(crate) acm: acm::AcmState,
     pub(crate) ec2: ec2::Ec2State,
+    pub(crate) iam: iam::IamState,
     pub(crate) s3: s3::S3State,
     pub(crate) ses: sesv2::SesState,
+    pub(crate) sns: sns::SnsState,
     pub(crate) sts: sts::StsState,
 }
 
@@ -73,9 +76,12 @@ impl World {
             page_size: None,
             has_sparse_pages: false,
             last_id: 0,
+            acm: acm::AcmState::default(),
             ec2: ec2::Ec2State::default(),
+            iam: iam::IamState::default(),
             s3: s3::S3State::default(),
             ses: sesv2::SesState::default(),
+            sns: sns::SnsState::default(),
             sts: sts::StsState::default(),
         }
     }

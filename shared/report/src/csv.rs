@@ -6,7 +6,7 @@
 use lamplighter_core::{CoverageStatus, Run};
 
 use crate::escape::visible;
-use crate::{Options, story, words};
+use crate::{Options, since, story, words};
 
 const HEADER: [&str; 12] = [
     "type",
@@ -95,6 +95,30 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
             resource: &skipped.resource,
             result: "skipped",
             message: &skipped.reason,
+            ..Row::default()
+        });
+    }
+    for finding in since::resolved(run) {
+        table.push(&Row {
+            kind: "resolved",
+            account: &finding.account,
+            region: finding.region.as_deref().unwrap_or_default(),
+            resource: &finding.resource,
+            name: &finding.rule,
+            severity: finding.severity.as_str(),
+            result: "resolved",
+            message: &finding.message,
+            fingerprint: &finding.fingerprint,
+            ..Row::default()
+        });
+    }
+    for exception in &run.exceptions {
+        table.push(&Row {
+            kind: "exception",
+            resource: &exception.resource,
+            name: &exception.rule,
+            result: exception.status.as_str(),
+            message: &since::exception_sentence(exception),
             ..Row::default()
         });
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::Options;
 use crate::escape::{literals, visible};
+use crate::since::{self, News};
 use crate::story::{self, Listed, Rank, SkippedGroup};
 use crate::words;
 
@@ -98,10 +99,13 @@ struct View<'a> {
     trigger: String,
     refusal: Option<Refusal<'a>>,
     tiles: Vec<Tile>,
+    since: Option<String>,
     errors: List<ErrorLine<'a>>,
     findings: List<FindingLine<'a>>,
     actions: List<ActionLine<'a>>,
     skipped: List<SkippedLine<'a>>,
+    resolved: List<ResolvedLine<'a>>,
+    exceptions: Vec<ExceptionGroup<'a>>,
     coverage_sentence: String,
     coverage: List<CoverageLine<'a>>,
     notes: List<&'a str>,
@@ -158,6 +162,7 @@ struct FindingLine<'a> {
     rank: &'static str,
     class: &'static str,
     is_unknown: bool,
+    mark: Option<&'static str>,
     resource: &'a str,
     arn: &'a str,
     place: String,
@@ -185,6 +190,27 @@ struct SkippedLine<'a> {
 }
 
 #[derive(Serialize)]
+struct ResolvedLine<'a> {
+    resource: &'a str,
+    rule: &'a str,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct ExceptionGroup<'a> {
+    id: String,
+    title: &'static str,
+    list: List<ExceptionLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExceptionLine<'a> {
+    resource: &'a str,
+    rule: &'a str,
+    sentence: String,
+}
+
+#[derive(Serialize)]
 struct CoverageLine<'a> {
     scope: &'a str,
     status: &'static str,
@@ -194,6 +220,7 @@ struct CoverageLine<'a> {
 
 fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
     let coverage = story::coverage(run);
+    let news = News::of(run);
     View {
         style: Value::from_safe_string(STYLE.to_owned()),
         style_for_screens: Value::from_safe_string(STYLE_FOR_SCREENS.to_owned()),
@@ -211,12 +238,13 @@ fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
         trigger: words::trigger(run),
         refusal: story::refusal(run).map(|(title, reason)| Refusal { title, reason }),
         tiles: tiles(run),
+        since: since::sentence(run),
         errors: List::of(story::errors(run), most, |error| ErrorLine {
             scope: &error.scope,
             message: &error.message,
         }),
         findings: List::of(story::findings(run, options), most, |finding| {
-            finding_line(run, finding)
+            finding_line(run, finding, news.mark(finding))
         }),
         actions: List::of(story::all_actions(run), most, |action| {
             action_line(run, action)
@@ -225,6 +253,23 @@ fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
             total: run.skipped.len(),
             ..List::listed(story::first_skipped(run, options, most), skipped_line)
         },
+        resolved: List::of(since::resolved(run), most, |finding| ResolvedLine {
+            resource: words::resource_part(&finding.resource),
+            rule: &finding.rule,
+            place: words::place(run, &finding.account, finding.region.as_deref()),
+        }),
+        exceptions: since::exceptions(run)
+            .into_iter()
+            .map(|(title, rows)| ExceptionGroup {
+                id: title.to_lowercase().replace(' ', "-"),
+                title,
+                list: List::of(rows, most, |row| ExceptionLine {
+                    resource: &row.resource,
+                    rule: &row.rule,
+                    sentence: since::exception_sentence(row),
+                }),
+            })
+            .collect(),
         coverage_sentence: coverage.sentence(),
         coverage: List::of(coverage_rows(run), most, coverage_line),
         notes: List::of(run.notes.iter().collect(), most, String::as_str),
@@ -276,7 +321,11 @@ fn tiles(run: &Run) -> Vec<Tile> {
     tiles
 }
 
-fn finding_line<'a>(run: &Run, finding: &'a Finding) -> FindingLine<'a> {
+fn finding_line<'a>(
+    run: &Run,
+    finding: &'a Finding,
+    mark: Option<&'static str>,
+) -> FindingLine<'a> {
     FindingLine {
         rank: Rank::of(finding).title(),
         class: match Rank::of(finding) {
@@ -285,6 +334,7 @@ fn finding_line<'a>(run: &Run, finding: &'a Finding) -> FindingLine<'a> {
             Rank::NotApplicable => "info",
         },
         is_unknown: finding.verdict == Verdict::Unknown,
+        mark,
         resource: words::resource_part(&finding.resource),
         arn: &finding.resource,
         place: words::place(run, &finding.account, finding.region.as_deref()),

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use lamplighter_core::{
-    Account, Delivery, Measure, Mode, Run, RunOutcome, Summary, Trigger, Verdict,
+    Account, Delivery, Delta, ExceptionRow, Measure, Mode, Run, RunOutcome, Summary, Trigger,
+    Verdict,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -28,6 +29,10 @@ struct Head<'a> {
     measures: &'a [Measure],
     deliveries: &'a [Delivery],
     metadata: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    exceptions: &'a [ExceptionRow],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<&'a Delta>,
 }
 
 /// The lines.
@@ -47,6 +52,8 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
         measures: &run.measures,
         deliveries: &run.deliveries,
         metadata: &run.metadata,
+        exceptions: &run.exceptions,
+        delta: run.delta.as_ref(),
     };
     let mut lines = Lines {
         run_id: json(&run.run_id),

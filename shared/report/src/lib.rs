@@ -19,6 +19,7 @@ mod markdown;
 mod ocsf;
 mod page;
 mod sarif;
+mod since;
 mod story;
 mod text;
 mod words;

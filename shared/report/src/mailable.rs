@@ -4,7 +4,7 @@ use std::iter;
 
 use lamplighter_core::Run;
 
-use crate::{Options, csv, html, story, text};
+use crate::{Options, csv, html, since, story, text};
 
 /// Gmail hides what comes after some 102 KB of HTML behind a link, and few people follow it.
 /// <https://mailchimp.com/help/gmail-is-clipping-my-email/>
@@ -40,6 +40,8 @@ pub fn render_for_mail(run: &Run) -> Mailable {
         run.coverage.len(),
         story::errors(run).len(),
         run.notes.len(),
+        since::resolved(run).len(),
+        run.exceptions.len(),
     ]
     .into_iter()
     .fold(0, usize::max);

@@ -9,6 +9,7 @@ use lamplighter_core::{
 
 use crate::Options;
 use crate::escape::{literals, visible};
+use crate::since::{self, News};
 use crate::story::{self, Rank};
 use crate::words;
 
@@ -22,6 +23,9 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
         ));
     }
     page.push_str(&format!("\n{}\n", prose(&story::summary(run))));
+    if let Some(since) = since::sentence(run) {
+        page.push_str(&format!("\n{}\n", prose(&since)));
+    }
     let errors = story::errors(run);
     if !errors.is_empty() {
         heading(&mut page, "Errors", errors.len());
@@ -36,6 +40,8 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
     findings(&mut page, run, options);
     actions(&mut page, run);
     skipped(&mut page, run, options);
+    resolved(&mut page, run);
+    exceptions(&mut page, run);
     coverage(&mut page, run);
     if !run.notes.is_empty() {
         heading(&mut page, "Notes", run.notes.len());
@@ -72,6 +78,7 @@ fn findings(page: &mut String, run: &Run, options: &Options) {
     }
     heading(page, "Findings", findings.len());
     table(page, &["Severity", "Resource", "Finding", "Rule", "Where"]);
+    let news = News::of(run);
     for finding in findings {
         let Finding {
             rule,
@@ -81,10 +88,13 @@ fn findings(page: &mut String, run: &Run, options: &Options) {
             message,
             ..
         } = finding;
-        let rank = match finding.verdict {
+        let mut rank = match finding.verdict {
             Verdict::Unknown => format!("**{}** (unknown)", Rank::of(finding).title()),
             _ => format!("**{}**", Rank::of(finding).title()),
         };
+        if let Some(mark) = news.mark(finding) {
+            rank.push_str(&format!(" **{mark}**"));
+        }
         row(
             page,
             &[
@@ -150,6 +160,41 @@ fn skipped(page: &mut String, run: &Run, options: &Options) {
             prose(group.reason),
             names.join(", "),
         ));
+    }
+}
+
+/// What was found before and is not there any more.
+fn resolved(page: &mut String, run: &Run) {
+    let resolved = since::resolved(run);
+    if resolved.is_empty() {
+        return;
+    }
+    heading(page, "Resolved", resolved.len());
+    for finding in resolved {
+        page.push_str(&format!(
+            "- {} {} {}\n",
+            literal(words::resource_part(&finding.resource)),
+            literal(&finding.rule),
+            prose(&words::place(
+                run,
+                &finding.account,
+                finding.region.as_deref()
+            )),
+        ));
+    }
+}
+
+fn exceptions(page: &mut String, run: &Run) {
+    for (title, rows) in since::exceptions(run) {
+        heading(page, title, rows.len());
+        for row in rows {
+            page.push_str(&format!(
+                "- {} {}: {}\n",
+                literal(&row.rule),
+                literal(&row.resource),
+                prose(&since::exception_sentence(row)),
+            ));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::Options;
 use crate::page::{
     Page, action_style, outcome_style, plain, quiet, severity_style, strong, styled,
 };
+use crate::since::{self, News};
 use crate::story::{self, Listed, Rank};
 use crate::words;
 
@@ -24,6 +25,8 @@ pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String 
     findings(&mut page, run, options, most);
     actions(&mut page, run, most);
     skipped(&mut page, run, options, most);
+    resolved(&mut page, run, most);
+    exceptions(&mut page, run, most);
     closing(&mut page, run, most);
     page.into_text()
 }
@@ -99,6 +102,9 @@ fn summary(page: &mut Page, run: &Run, most: usize) {
         );
     }
     page.paragraph(0, 2, &[strong(story::summary(run))]);
+    if let Some(since) = since::sentence(run) {
+        page.paragraph(0, 2, &[plain(since)]);
+    }
     let coverage = story::coverage(run);
     page.paragraph(
         0,
@@ -147,6 +153,7 @@ fn findings(page: &mut Page, run: &Run, options: &Options, most: usize) {
         return;
     }
     heading(page, "Findings", findings.len());
+    let news = News::of(run);
     let mut left = most;
     for (index, group) in findings
         .chunk_by(|a, b| Rank::of(a) == Rank::of(b))
@@ -183,14 +190,14 @@ fn findings(page: &mut Page, run: &Run, options: &Options, most: usize) {
                 page.paragraph(4, 6, &[quiet(place)]);
             }
             for finding in neighbours {
-                finding_lines(page, finding);
+                finding_lines(page, finding, news.mark(finding));
             }
         }
     }
     rest(page, &Listed::first(findings, most));
 }
 
-fn finding_lines(page: &mut Page, finding: &Finding) {
+fn finding_lines(page: &mut Page, finding: &Finding, mark: Option<&'static str>) {
     let mut spans = vec![
         strong(words::resource_part(&finding.resource)),
         plain("  "),
@@ -200,8 +207,56 @@ fn finding_lines(page: &mut Page, finding: &Finding) {
         spans.push(plain("  "));
         spans.push(styled(outcome_style(RunOutcome::Partial), "unknown"));
     }
+    if let Some(mark) = mark {
+        spans.push(plain("  "));
+        spans.push(strong(mark));
+    }
     page.paragraph(6, 8, &spans);
     page.paragraph(8, 8, &[plain(&finding.message)]);
+}
+
+/// What was found before and is not there any more.
+fn resolved(page: &mut Page, run: &Run, most: usize) {
+    let resolved = since::resolved(run);
+    if resolved.is_empty() {
+        return;
+    }
+    heading(page, "Resolved", resolved.len());
+    let resolved = Listed::first(resolved, most);
+    for finding in &resolved.rows {
+        page.paragraph(
+            2,
+            4,
+            &[
+                strong(words::resource_part(&finding.resource)),
+                plain("  "),
+                quiet(&finding.rule),
+                plain("  "),
+                quiet(words::short_place(
+                    run,
+                    &finding.account,
+                    finding.region.as_deref(),
+                )),
+            ],
+        );
+    }
+    rest(page, &resolved);
+}
+
+fn exceptions(page: &mut Page, run: &Run, most: usize) {
+    for (title, rows) in since::exceptions(run) {
+        heading(page, title, rows.len());
+        let rows = Listed::first(rows, most);
+        for row in &rows.rows {
+            page.paragraph(
+                2,
+                4,
+                &[strong(&row.resource), plain("  "), quiet(&row.rule)],
+            );
+            page.paragraph(4, 4, &[plain(since::exception_sentence(row))]);
+        }
+        rest(page, &rows);
+    }
 }
 
 fn actions(page: &mut Page, run: &Run, most: usize) {

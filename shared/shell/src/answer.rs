@@ -1,6 +1,6 @@
 //! The response envelope: `{"status", "code", "message", "data", "errors"}`.
 
-use lamplighter_core::{Error, Run, RunOutcome, chain};
+use lamplighter_core::{Error, ErrorKind, Run, RunOutcome, chain};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -48,8 +48,17 @@ impl Answer {
         }
     }
 
-    /// The answer of a run that could not begin.
+    /// The answer of a run that could not begin, or did not have to.
     pub fn of_error(error: &Error) -> Self {
+        if error.kind() == ErrorKind::Taken {
+            return Self {
+                status: RunOutcome::Ok.as_str(),
+                code: 0,
+                message: chain(error),
+                data: json!({}),
+                errors: vec![],
+            };
+        }
         let message = match error.hint_text() {
             Some(hint) => format!("{} (hint: {hint})", chain(error)),
             None => chain(error),
@@ -83,6 +92,13 @@ fn cut(mut run: Run) -> Value {
     run.skipped.truncate(KEPT_FINDINGS);
     run.errors.truncate(KEPT_FINDINGS);
     run.coverage.truncate(KEPT_FINDINGS);
+    run.exceptions.truncate(KEPT_FINDINGS);
+    if let Some(delta) = &mut run.delta {
+        delta.new.truncate(KEPT_FINDINGS);
+        delta.changed.truncate(KEPT_FINDINGS);
+        delta.resolved.truncate(KEPT_FINDINGS);
+        delta.unseen.truncate(KEPT_FINDINGS);
+    }
     run.notes.push(format!(
         "the answer was too large: it keeps the first {KEPT_FINDINGS} of {findings} findings and {actions} actions"
     ));

@@ -1,4 +1,4 @@
-//! The clock. Nothing outside this crate reads the time.
+//! The clock, and whose it is. Nothing outside this crate reads the time.
 
 use std::sync::Arc;
 
@@ -15,4 +15,15 @@ pub fn system() -> Clock {
 /// A clock that stands at `time`, for `--now`.
 pub fn standing_at(time: DateTime<Utc>) -> Clock {
     Arc::new(move || time)
+}
+
+/// This machine's name, or in a Lambda the function's.
+pub fn machine() -> String {
+    let lambda = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok();
+    let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    lambda
+        .map(|name| format!("lambda {name}"))
+        .or_else(|| kernel().map(|name| name.trim().to_owned()))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "an unnamed machine".to_owned())
 }

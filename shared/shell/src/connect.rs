@@ -23,6 +23,9 @@ pub trait Connect: Function {
     /// What it changes, for `lamplighter list`.
     const CHANGES: &'static str;
 
+    /// The names of its rules, which exceptions may name.
+    const RULES: &'static [&'static str];
+
     /// What to judge by.
     fn rules(config: &Config) -> Result<Self::Rules>;
 
@@ -58,6 +61,8 @@ pub struct Entry {
     pub trigger: &'static str,
     /// What it changes.
     pub changes: &'static str,
+    /// The names of its rules.
+    pub rules: &'static [&'static str],
     /// One run: observe, plan, apply, deliver, record, as far as the mode allows.
     pub run: fn(Arc<Settings>, Invocation) -> Pending<Result<Run>>,
     /// A plan that is not applied, with the text of its plan file.
@@ -74,6 +79,7 @@ pub fn entry<F: Connect>() -> Entry {
         name: F::NAME,
         trigger: F::TRIGGER,
         changes: F::CHANGES,
+        rules: F::RULES,
         run: |settings, invocation| {
             Box::pin(async move { round::run::<F>(&settings, invocation).await })
         },

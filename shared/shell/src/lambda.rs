@@ -60,11 +60,7 @@ async fn handle<F: Connect>(settings: &Settings, payload: Value) -> Result<Value
     if envelope.kind == Kind::KeepWarm {
         return Ok(json!(Answer::keep_warm()));
     }
-    let invocation = Invocation {
-        mode: None,
-        trigger: Trigger::Event,
-        envelope,
-    };
+    let invocation = Invocation::new(None, Trigger::Event, envelope);
     match round::run::<F>(settings, invocation).await {
         Ok(run) => Ok(json!(Answer::of_run(&run))),
         Err(error) => answer_or_fail(error),
@@ -75,13 +71,16 @@ async fn handle<F: Connect>(settings: &Settings, payload: Value) -> Result<Value
 fn answer_or_fail(error: Error) -> Result<Value, Diagnostic> {
     tracing::error!(kind = error.kind().name(), "{}", chain(&error));
     match error.kind() {
-        ErrorKind::Refused | ErrorKind::Permanent => Ok(json!(Answer::of_error(&error))),
+        ErrorKind::Refused | ErrorKind::Permanent | ErrorKind::Taken => {
+            Ok(json!(Answer::of_error(&error)))
+        }
         // A denied call or a wrong configuration is mended by a person, and Lambda's retries give them six hours.
         ErrorKind::Config
         | ErrorKind::Denied
         | ErrorKind::Transient
         | ErrorKind::ModePlan
-        | ErrorKind::Interrupted => Err(diagnostic(&error)),
+        | ErrorKind::Interrupted
+        | ErrorKind::Locked => Err(diagnostic(&error)),
     }
 }
 

@@ -8,9 +8,10 @@
 //! | [`delivery`] | hands the report to its destinations |
 //! | [`answer`] | the response envelope |
 //! | [`lambda`] | the Lambda adapter |
-//! | [`daemon`] | the schedule loop |
+//! | `daemon` | the schedule loop, what it remembers, and what it has to show; only with the feature `daemon` |
 //! | [`schedule`] | what a schedule means |
 //! | [`policy`] | the IAM policy of a function under a configuration |
+//! | [`warning`] | warns owners before something is done to what is theirs |
 //! | [`logging`] | tracing, the same everywhere |
 //!
 //! Only this crate reads the clock and the environment. It deliberately judges nothing.
@@ -18,6 +19,7 @@
 pub mod answer;
 pub mod clock;
 pub mod connect;
+#[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod delivery;
 pub mod lambda;
@@ -25,7 +27,9 @@ pub mod logging;
 pub mod policy;
 pub mod round;
 pub mod schedule;
+pub mod secret;
 pub mod settings;
+pub mod warning;
 
 pub use connect::{Connect, Entry, entry};
 pub use round::Invocation;

@@ -62,6 +62,13 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
             .only_if("StringEquals", "ses:FromAddress", address_only(from)),
         );
     }
+    if let Some(topic) = &config.report.topic {
+        statements.push(Statement::allow(
+            "DeliverTopic",
+            &["sns:Publish"],
+            [topic.clone()],
+        ));
+    }
     if let Some(StateUrl::S3 { bucket, prefix }) = &config.state.url {
         let folder = if prefix.is_empty() {
             String::new()

@@ -1,21 +1,32 @@
 //! One run of one function, whoever asked for it: session, state, observe, plan, apply, deliver, record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use lamplighter_aws::Session;
-use lamplighter_aws::state::{StateReader, StateWriter};
+use lamplighter_aws::state::{Claim, ClaimState, StateReader, StateWriter};
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{
-    self as core, Account, Delivery, DeliveryOutcome, Error, ErrorRow, Limits, Mode, PlanFile,
+    self as core, Account, Delta, Error, ErrorKind, ErrorRow, Exception, Limits, Mode, PlanFile,
     Request, Result, Run, RunOutcome, Trigger, chain,
 };
 use lamplighter_events::Envelope;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 use ulid::Ulid;
 
+use crate::clock;
 use crate::connect::Connect;
 use crate::delivery;
 use crate::settings::Settings;
+
+/// How long a run that was told to end may go on once it has begun to change things or to deliver its report.
+pub const TIME_TO_END: Duration = Duration::from_secs(10);
+
+/// A claim holds this much longer than the run may take: clocks differ, and a run is cut off a little late.
+const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(60);
 
 /// How a run was asked for.
 #[derive(Debug, Clone)]
@@ -26,16 +37,27 @@ pub struct Invocation {
     pub trigger: Trigger,
     /// The event.
     pub envelope: Envelope,
+    /// The run's id, where somebody has written it down already.
+    pub run_id: Option<String>,
+    /// Tells the run to end. Before its first change it ends at once, after that it gets [`TIME_TO_END`].
+    pub cancel: CancellationToken,
 }
 
 impl Invocation {
-    /// A run by hand, without an event.
-    pub fn by_hand(mode: Option<Mode>) -> Self {
+    /// A run that nothing but its end ends.
+    pub fn new(mode: Option<Mode>, trigger: Trigger, envelope: Envelope) -> Self {
         Self {
             mode,
-            trigger: Trigger::Manual,
-            envelope: Envelope::default(),
+            trigger,
+            envelope,
+            run_id: None,
+            cancel: CancellationToken::new(),
         }
+    }
+
+    /// A run by hand, without an event.
+    pub fn by_hand(mode: Option<Mode>) -> Self {
+        Self::new(mode, Trigger::Manual, Envelope::default())
     }
 
     /// The mode of the run. The event can lower it, never raise it.
@@ -61,15 +83,22 @@ pub struct Planned {
 /// Runs a function as far as its mode allows.
 pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Result<Run> {
     let mode = invocation.mode(configured::<F>(&settings.config)?.mode);
-    let run_id = Ulid::generate().to_string();
+    let run_id = invocation
+        .run_id
+        .clone()
+        .unwrap_or_else(|| Ulid::generate().to_string());
     let span = span::<F>(&run_id, mode, &invocation);
-    async {
+    let mut claimed = None;
+    let is_acting = AtomicBool::new(false);
+    let work = async {
         let round = Round::begin::<F>(settings, &run_id).await?;
         let event = F::event(&invocation.envelope)?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, mode)?;
+        claimed = round.claim::<F>(settings, &request).await?;
         let function = F::connect(Arc::clone(&round.session));
         let applier = || {
+            is_acting.store(true, Ordering::Relaxed);
             F::applier(
                 Arc::clone(&round.session),
                 &settings.config,
@@ -79,11 +108,33 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
         // Boxed: the type of a whole run is deeper than the compiler looks.
         let (mut run, _) =
             Box::pin(core::run(&function, &event, &rules, &request, applier)).await?;
+        is_acting.store(true, Ordering::Relaxed);
+        round.compare(&mut run);
         round.finish(settings, &mut run).await;
         Ok(run)
+    };
+    let result = async {
+        tokio::select! {
+            result = work => result,
+            () = cut_off(&invocation.cancel, &is_acting) => {
+                Err(Error::new(ErrorKind::Interrupted, "told to end"))
+            }
+        }
     }
     .instrument(span)
-    .await
+    .await;
+    if let Some(claimed) = claimed {
+        claimed.settle(result.is_ok()).await;
+    }
+    result
+}
+
+/// Returns when a run that was told to end has had its time. Before it changes anything, that is at once.
+async fn cut_off(cancel: &CancellationToken, is_acting: &AtomicBool) {
+    cancel.cancelled().await;
+    if is_acting.load(Ordering::Relaxed) {
+        tokio::time::sleep(TIME_TO_END).await;
+    }
 }
 
 /// Observes and plans, and writes the plan file's text. Delivers nothing, remembers nothing.
@@ -96,7 +147,8 @@ pub async fn plan<F: Connect>(settings: &Settings, invocation: Invocation) -> Re
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, Mode::Plan)?;
         let function = F::connect(Arc::clone(&round.session));
-        let (run, actions) = core::plan_only(&function, &event, &rules, &request).await?;
+        let (mut run, actions) = core::plan_only(&function, &event, &rules, &request).await?;
+        round.compare(&mut run);
         log_end(&run);
         Ok(Planned {
             file: PlanFile::seal(&run, &actions)?,
@@ -131,6 +183,7 @@ pub async fn apply<F: Connect>(
             )
         };
         let mut run = core::apply_plan(file.run, &actions, &request, applier).await;
+        round.compare(&mut run);
         round.finish(settings, &mut run).await;
         Ok(run)
     }
@@ -165,7 +218,12 @@ impl Round {
         let session = settings
             .aws()
             .await?
-            .session(run_id, role, Arc::clone(&settings.progress))
+            .session(
+                run_id,
+                role,
+                Arc::clone(&settings.progress),
+                (settings.clock)(),
+            )
             .await?;
         let session = Arc::new(session);
         let state = StateReader::open(config.state.url.as_ref(), &session);
@@ -179,6 +237,35 @@ impl Round {
             last,
             has_state: state.is_some(),
         })
+    }
+
+    /// Claims the slot of a scheduled run where several daemons or Lambdas share a state: one of them runs it. A dry
+    /// run claims nothing.
+    async fn claim<F: Connect>(
+        &self,
+        settings: &Settings,
+        request: &Request<'_>,
+    ) -> Result<Option<Claimed>> {
+        let writer = StateWriter::open(settings.config.state.url.as_ref(), &self.session);
+        let (Some(writer), Some(slot)) = (writer, request.slot) else {
+            return Ok(None);
+        };
+        if request.trigger != Trigger::Schedule || request.mode == Mode::DryRun {
+            return Ok(None);
+        }
+        let timeout = configured::<F>(&settings.config)?.timeout_secs;
+        let now = (settings.clock)();
+        let claim = Claim {
+            function: F::NAME.to_owned(),
+            slot,
+            run_id: self.run_id.clone(),
+            holder: clock::machine(),
+            claimed_at: now,
+            expires_at: now + TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE,
+            state: ClaimState::Running,
+        };
+        writer.claim(&claim).await?;
+        Ok(Some(Claimed { writer, claim }))
     }
 
     fn request<'a, F: Connect>(
@@ -200,6 +287,7 @@ impl Round {
             metadata: invocation.envelope.metadata.clone(),
             notes: self.notes(limits.as_ref()),
             limits,
+            exceptions: exceptions::<F>(&settings.config),
             previous: self
                 .last
                 .as_ref()
@@ -223,19 +311,23 @@ impl Round {
         )]
     }
 
+    /// Finds out what is new since the last recorded run.
+    fn compare(&self, run: &mut Run) {
+        if self.has_state {
+            run.delta = Some(Delta::between(self.last.as_ref(), run));
+        }
+    }
+
     /// Delivers the report and records the run, as far as the mode allows. What fails is in the record, and hides
     /// nothing of what was done.
     async fn finish(&self, settings: &Settings, run: &mut Run) {
         if run.mode != Mode::DryRun {
-            let delivery = delivery::deliver(
-                settings,
-                &self.session,
-                run,
-                self.last.as_ref(),
-                self.has_state,
-            )
-            .await;
-            run.delivered(delivery);
+            let delivered =
+                delivery::deliver(settings, &self.session, run, self.last.as_ref()).await;
+            run.digested_on = delivered.digested_on;
+            for delivery in delivered.deliveries {
+                run.delivered(delivery);
+            }
             if let Some(writer) =
                 StateWriter::open(settings.config.state.url.as_ref(), &self.session)
                 && let Err(error) = writer.record(run).await
@@ -250,6 +342,25 @@ impl Round {
             }
         }
         log_end(run);
+    }
+}
+
+/// A slot that this run has claimed.
+struct Claimed {
+    writer: StateWriter,
+    claim: Claim,
+}
+
+impl Claimed {
+    /// Says how it ended. Without it the claim runs out by itself, so a failure is only logged.
+    async fn settle(mut self, is_done: bool) {
+        self.claim.state = match is_done {
+            true => ClaimState::Done,
+            false => ClaimState::Failed,
+        };
+        if let Err(error) = self.writer.settle(&self.claim).await {
+            warn!("the claim of the slot stays open: {}", chain(&error));
+        }
     }
 }
 
@@ -278,11 +389,19 @@ fn log_end(run: &Run) {
     );
 }
 
-/// A delivery that did not have to happen.
-pub(crate) fn suppressed(reason: &str) -> Delivery {
-    Delivery {
-        destination: "mail".to_owned(),
-        outcome: DeliveryOutcome::Suppressed,
-        reason: Some(reason.to_owned()),
-    }
+/// The exceptions of the function's rules.
+fn exceptions<F: Connect>(config: &Config) -> Vec<Exception> {
+    let own = config
+        .exceptions
+        .iter()
+        .filter(|exception| F::RULES.contains(&exception.rule.as_str()));
+    own.map(|exception| Exception {
+        rule: exception.rule.clone(),
+        resource: exception.resource.clone(),
+        reason: exception.reason.clone(),
+        owner: exception.owner.clone(),
+        ticket: exception.ticket.clone(),
+        expires: exception.expires,
+    })
+    .collect()
 }

@@ -321,7 +321,8 @@ fn a_schedule_is_explained_in_its_zone_and_in_utc() {
           At 06:00 on Monday (Europe/Berlin).
           Mon 2026-10-26 06:00:00 CET   2026-10-26 05:00:00 UTC
           Mon 2026-11-02 06:00:00 CET   2026-11-02 05:00:00 UTC
-    "#]].assert_eq(&said.code(0).stdout);
+    "#]]
+    .assert_eq(&said.code(0).stdout);
     let said = with(
         "[stop-untagged]\nschedule = \"rate(2 hours)\"\n",
         [

@@ -151,21 +151,26 @@ fn a_mark_that_is_not_as_lamplighter_writes_it_protects_and_is_reported() {
         ("i-far", mark(now + day * 365)),
         // Copied from an older instance with a template: its deadline was over before this one existed.
         ("i-copied", mark(now - day * 31)),
+        // "Launch more like this" an hour ago, from an instance that was warned: its owner was not.
+        ("i-launched-alike", mark(now - chrono::Duration::minutes(1))),
     ];
-    let stage = Stage::with(
-        marks
-            .iter()
-            .map(|(id, mark)| Instance::new(id).tag(MARK, mark)),
-    );
+    let stage = Stage::with(marks.iter().map(|(id, mark)| {
+        let instance = Instance::new(id).tag(MARK, mark);
+        match *id {
+            "i-launched-alike" => instance.attached_at(now - chrono::Duration::hours(2)),
+            _ => instance,
+        }
+    }));
     let run = stage.round().code(0).json();
     expect![[r#"
         apply ok
         skip i-blank: protected: its mark `lamplighter:stop-after` holds ` 2026-11-15T10:00:00Z`, which is not a deadline as Lamplighter writes it
-        skip i-copied: protected: its mark `lamplighter:stop-after` holds `2026-10-16T10:00:00Z`, a time before the instance existed
+        skip i-copied: protected: its mark `lamplighter:stop-after` holds `2026-10-16T10:00:00Z`, too early for a warning since the instance exists, so it was copied or written by hand
         skip i-date: protected: its mark `lamplighter:stop-after` holds `2026-11-15`, which is not a deadline as Lamplighter writes it
         skip i-empty: protected: its mark `lamplighter:stop-after` holds ``, which is not a deadline as Lamplighter writes it
         skip i-far: protected: its mark `lamplighter:stop-after` holds `2027-11-16T10:00:00Z`, later than the grace period of 24 h allows
         skip i-fraction: protected: its mark `lamplighter:stop-after` holds `2026-11-15T10:00:00.5Z`, which is not a deadline as Lamplighter writes it
+        skip i-launched-alike: protected: its mark `lamplighter:stop-after` holds `2026-11-16T09:59:00Z`, too early for a warning since the instance exists, so it was copied or written by hand
         skip i-word: protected: its mark `lamplighter:stop-after` holds `never`, which is not a deadline as Lamplighter writes it
         skip i-zone: protected: its mark `lamplighter:stop-after` holds `2026-11-15T12:00:00+01:00`, which is not a deadline as Lamplighter writes it
     "#]].assert_eq(&story(&run));
@@ -182,9 +187,11 @@ fn a_mark_that_is_not_as_lamplighter_writes_it_protects_and_is_reported() {
     );
     assert!(stage.changing().is_empty());
 
+    // Without a grace nobody is warned, so a mark that was copied takes nothing from anybody.
     let none = Stage::with(
         marks
             .iter()
+            .filter(|(id, _)| *id != "i-launched-alike")
             .map(|(id, mark)| Instance::new(id).tag(MARK, mark)),
     );
     let none = none.config("grace_hours = 0");

@@ -2,7 +2,9 @@
 
 mod apply;
 mod check;
+mod cost;
 mod daemon;
+mod deploy;
 mod hints;
 mod list;
 mod plan;
@@ -11,6 +13,7 @@ mod run;
 mod sample_event;
 mod schedule;
 mod shell_files;
+mod status;
 
 use std::future::Future;
 use std::io::Read;
@@ -18,15 +21,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lamplighter_aws::Options;
-use lamplighter_config::{Config, Flag};
+use lamplighter_config::{Config, Errors, Flag, nearest};
 use lamplighter_core::{Error, ErrorKind, Mode, Progress, Result, Run};
 use lamplighter_events::Envelope;
 use lamplighter_shell::Settings;
 use lamplighter_shell::settings::{is_local, load_config, read_config_file};
 
-use crate::Failure;
 use crate::cli::{Cli, Command, Globals};
 use crate::output::{self, ProgressLine};
+use crate::{Failure, functions};
 
 /// Runs the command and answers the exit code.
 pub async fn run(cli: Cli) -> Result<u8, Failure> {
@@ -55,6 +58,9 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         } => plan::run(globals, &function, event.as_deref(), &out, now).await,
         Command::Apply { file, dry_run, now } => apply::run(globals, &file, dry_run, now).await,
         Command::Daemon => daemon::run(globals).await,
+        Command::Status => status::status(globals),
+        Command::History { function, last } => status::history(globals, function.as_deref(), last),
+        Command::Resume { function } => status::resume(globals, &function),
         Command::Check { print } => check::run(globals, print),
         Command::Schedule {
             what,
@@ -68,6 +74,8 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
             trust,
             account,
         } => policy::run(globals, &function, trust, account),
+        Command::Deploy(command) => deploy::run(globals, &command),
+        Command::Cost(flags) => cost::run(globals, &flags),
         #[cfg(feature = "demo")]
         Command::Demo { serve } => crate::demo::run(globals, serve).await,
         Command::Completions { shell } => shell_files::completions(globals, shell),
@@ -81,7 +89,37 @@ fn load(globals: &Globals, mut flags: Vec<Flag>) -> Result<Config, Failure> {
     if !globals.regions.is_empty() {
         flags.push(Flag::regions(&globals.regions));
     }
-    Ok(load_config(&file, flags)?)
+    let config = load_config(&file, flags)?;
+    match unknown_rules(&config) {
+        None => Ok(config),
+        Some(errors) => Err(errors.into()),
+    }
+}
+
+/// What is wrong with the exceptions: one for a rule that no function has would never hold.
+fn unknown_rules(config: &Config) -> Option<Errors> {
+    let known: Vec<&str> = functions::all()
+        .iter()
+        .flat_map(|entry| entry.rules)
+        .copied()
+        .collect();
+    let mut errors: Option<Errors> = None;
+    for (index, exception) in config.exceptions.iter().enumerate() {
+        if known.contains(&exception.rule.as_str()) {
+            continue;
+        }
+        let hint = match nearest(&exception.rule, known.iter().copied()) {
+            Some(rule) => format!("did you mean `{rule}`?"),
+            None => format!("known rules: `{}`", known.join("`, `")),
+        };
+        let message = format!("no function has a rule `{}`", exception.rule);
+        let error = config.error_in_exception(index, "rule", message, Some(&hint));
+        match &mut errors {
+            Some(errors) => errors.extend(error),
+            None => errors = Some(error),
+        }
+    }
+    errors
 }
 
 /// What a run starts with. `--now` only where nothing real can be judged by a wrong time.

@@ -20,11 +20,7 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let entry = functions::find(function)?;
     let settings = settings(globals, function, Some(Mode::Plan), now)?;
-    let invocation = Invocation {
-        mode: Some(Mode::Plan),
-        trigger: Trigger::Manual,
-        envelope: event(from)?,
-    };
+    let invocation = Invocation::new(Some(Mode::Plan), Trigger::Manual, event(from)?);
     let work = (entry.plan)(settings.clone(), invocation);
     let planned = watched(&settings.progress, globals.quiet, work)
         .await

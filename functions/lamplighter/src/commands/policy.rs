@@ -5,8 +5,12 @@ use lamplighter_shell::policy::{Place, statements, trust};
 
 use crate::cli::Globals;
 use crate::commands::load;
+use crate::deploy::ci_policy;
 use crate::output;
 use crate::{Failure, functions};
+
+/// What is no function, but needs a policy: the pipeline that deploys them.
+const DEPLOY: &str = "deploy";
 
 pub(super) fn run(
     globals: &Globals,
@@ -14,7 +18,6 @@ pub(super) fn run(
     wants_trust: bool,
     account: Option<String>,
 ) -> Result<u8, Failure> {
-    let entry = functions::find(function)?;
     if let Some(account) = account
         .as_deref()
         .filter(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
@@ -30,6 +33,10 @@ pub(super) fn run(
         _ => None,
     };
     let place = Place { account, region };
+    if function == DEPLOY {
+        return deploy(globals, wants_trust, &place);
+    }
+    let entry = functions::find(function)?;
     let text = if wants_trust {
         format!("{:#}\n", trust(&place))
     } else {
@@ -46,5 +53,17 @@ pub(super) fn run(
         ))
     };
     output::text(&text, globals)?;
+    Ok(0)
+}
+
+fn deploy(globals: &Globals, wants_trust: bool, place: &Place) -> Result<u8, Failure> {
+    if wants_trust {
+        return Err(
+            Error::config("the trust policy of a pipeline depends on where it runs")
+                .hint("most have an OpenID Connect provider that the role can trust")
+                .into(),
+        );
+    }
+    output::text(&policy_document(&ci_policy::statements(place)), globals)?;
     Ok(0)
 }

@@ -11,6 +11,10 @@ use crate::sections::Section;
 pub struct Daemon {
     /// The folder of the lock and the ledger.
     pub state_dir: String,
+    /// How many runs may go on at once, over all functions.
+    pub max_runs: u32,
+    /// How long running work may take to end by itself after SIGTERM.
+    pub drain_secs: u32,
     /// Where the status page listens; without: nowhere.
     pub http: Option<SocketAddr>,
     /// What allows "run now as dry run"; without: nobody may.
@@ -26,6 +30,9 @@ impl Section for Daemon {
             state_dir: section
                 .parsed("state_dir", parse_folder)
                 .unwrap_or_default(),
+            max_runs: section.whole("max_runs", 1..=64),
+            // systemd kills 90 seconds after SIGTERM, and what is cut off gets ten to put things in order.
+            drain_secs: section.whole("drain_secs", 0..=3600),
             http: section.parsed_or_empty("http", parse_address),
             token: section.secret("token"),
         }

@@ -1,14 +1,25 @@
 //! The sections, one file each: a typed struct and the checks of its keys.
 
+mod audit_access_keys;
+mod audit_mfa;
+mod audit_security_groups;
 mod aws;
 mod daemon;
+mod exceptions;
 mod report;
+mod report_certificates;
 mod state;
 mod stop_untagged;
 
+pub use audit_access_keys::{AuditAccessKeys, KeyRemedy};
+pub use audit_mfa::{AuditMfa, MfaRemedy};
+pub use audit_security_groups::{AllowedRange, AuditSecurityGroups, Revocation, SensitivePort};
 pub use aws::{Account, Aws};
 pub use daemon::Daemon;
+pub(crate) use exceptions::LIST as EXCEPTIONS;
+pub use exceptions::{Exception, Exceptions};
 pub use report::Report;
+pub use report_certificates::{AddressKind, Endpoint, Protocol, ReportCertificates};
 pub use state::{State, StateUrl};
 pub use stop_untagged::{Action, StopUntagged, WorkHours};
 
@@ -28,8 +39,18 @@ sections! {
     state: State,
     /// Who hears about a run.
     report: Report,
+    /// Findings that somebody answers for until a date.
+    exceptions: Exceptions,
     /// EC2 instances without their required tags.
     stop_untagged: StopUntagged,
+    /// People who can sign in without MFA.
+    audit_mfa: AuditMfa,
+    /// Access keys that are old, or that nobody uses.
+    audit_access_keys: AuditAccessKeys,
+    /// Ports that are open to the internet.
+    audit_security_groups: AuditSecurityGroups,
+    /// Certificates that expired or soon will.
+    report_certificates: ReportCertificates,
     /// The process that runs the schedules without Lambda.
     daemon: Daemon,
 }

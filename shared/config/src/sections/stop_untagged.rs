@@ -160,7 +160,7 @@ fn check_allowed_value(tag: &str, pattern: &str) -> Result<(), Fault> {
     forms::whole_pattern(pattern)
 }
 
-fn parse_day(text: &str) -> Result<Weekday, Fault> {
+pub(super) fn parse_day(text: &str) -> Result<Weekday, Fault> {
     parse_choice(text).map_err(|fault| {
         let short: String = text.to_ascii_lowercase().chars().take(3).collect();
         match parse_choice::<Weekday>(&short) {

@@ -1,6 +1,6 @@
 //! `default.toml` and the example: complete, commented, and accepted.
 
-use crate::schema::{Kind, Schema};
+use crate::schema::{Kind, ROOT, Schema, list_title};
 use crate::{Action, Config, DEFAULT, MailPolicy, Missed, Mode, Overlap, Sources};
 
 #[test]
@@ -59,7 +59,9 @@ fn the_file_of_defaults_may_itself_be_given_as_the_file() {
 fn every_key_and_section_has_a_comment_above_it() {
     let mut last = "";
     for line in DEFAULT.lines() {
-        if !line.is_empty() && !line.starts_with('#') {
+        // A line that is indented, or closes a bracket, belongs to the value above it.
+        let continues = line.starts_with([' ', ']']);
+        if !line.is_empty() && !line.starts_with('#') && !continues {
             assert!(last.starts_with("# "), "no comment above `{line}`");
         }
         last = line;
@@ -69,13 +71,19 @@ fn every_key_and_section_has_a_comment_above_it() {
 #[test]
 fn every_key_without_a_default_is_shown_commented_out_in_its_section() {
     for section in &schema().sections {
-        let (_, rest) = DEFAULT
-            .split_once(&format!("\n[{}]\n", section.name))
-            .expect("a section");
-        let own = rest.split("\n[").next().unwrap_or(rest);
+        let own = match section.name {
+            // Lists outside the sections may stand anywhere.
+            ROOT => DEFAULT,
+            name => {
+                let (_, rest) = DEFAULT
+                    .split_once(&format!("\n[{name}]\n"))
+                    .expect("a section");
+                rest.split("\n[").next().unwrap_or(rest)
+            }
+        };
         for key in &section.keys {
             let shown = match key.kind {
-                Kind::Entries(_) => format!("\n# [[{}.{}]]\n", section.name, key.name),
+                Kind::Entries(_) => format!("\n# {}\n", list_title(section.name, &key.name)),
                 _ => format!("\n# {} = ", key.name),
             };
             let has_default = section.defaults.iter().any(|member| member.key == key.name);
@@ -94,8 +102,11 @@ fn every_key_of_the_defaults_is_read_into_the_config() {
     let typed = |config: &Config| {
         let (aws, state, report) = (&config.aws, &config.state, &config.report);
         format!(
-            "{aws:?} {state:?} {report:?} {:?} {:?}",
-            config.stop_untagged, config.daemon
+            "{aws:?} {state:?} {report:?} {:?} {:?} {:?} {:?}",
+            config.exceptions,
+            config.stop_untagged,
+            config.audit_security_groups,
+            (&config.report_certificates, &config.daemon)
         )
     };
     let defaults = typed(&super::good("", &[], &[]));
@@ -107,7 +118,7 @@ fn every_key_of_the_defaults_is_read_into_the_config() {
                     toml::Value::Boolean(!defaults.contains(&format!("{}: true", key.name)))
                 }
                 Kind::Integer => toml::Value::Integer(2),
-                Kind::Text => strange(),
+                Kind::Text | Kind::Date => strange(),
                 Kind::Texts => toml::Value::Array(vec![strange()]),
                 Kind::Integers => toml::Value::Array(vec![toml::Value::Integer(-1)]),
                 Kind::TextTable => {

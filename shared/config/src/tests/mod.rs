@@ -1,11 +1,14 @@
 //! Tests of the whole: texts in, messages or values out.
 
 mod accounts;
+mod audit_security_groups;
 mod defaults;
 mod destination;
+mod exceptions;
 mod impossible_values;
 mod layers;
 mod print;
+mod report;
 mod secrets;
 mod unknown_and_wrong;
 

@@ -50,6 +50,10 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
         from = "Ops \"on call\" <ops@example.com>" # lamplighter.toml:8
         to = ["a@example.com"] # lamplighter.toml:9
         mail = "changes" # default
+        digest_day = "mon" # default
+        to_owners = false # default
+        webhook = "" # default
+        topic = "" # default
 
         [stop-untagged]
         mode = "plan" # default
@@ -83,8 +87,107 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
         mail = "always" # lamplighter.toml:13
         # to = ["a@example.com"] # from [report], lamplighter.toml:9
 
+        [audit-mfa]
+        mode = "plan" # default
+        schedule = "rate(6 hours)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 900 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        remediate = "none" # default
+        warned_days = 7 # default
+        virtual_mfa_for_admin = false # default
+        report_timeout_secs = 60 # default
+        max_actions = 20 # default
+        max_percent = 30 # default
+        min_population = 1 # default
+        owner_tags = ["owner", "Owner", "email"] # default
+        owner_domains = [] # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
+        [audit-access-keys]
+        mode = "plan" # default
+        schedule = "rate(1 day)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 900 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        max_age_days = 90 # default
+        unused_days = 90 # default
+        never_used_days = 7 # default
+        two_keys_days = 14 # default
+        remediate = "none" # default
+        warned_days = 7 # default
+        report_timeout_secs = 60 # default
+        max_actions = 20 # default
+        max_percent = 30 # default
+        min_population = 1 # default
+        owner_tags = ["owner", "Owner", "email"] # default
+        owner_domains = [] # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
+        [audit-security-groups]
+        mode = "plan" # default
+        schedule = "rate(1 day)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 900 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        allowed_public_ports = [80, 443] # default
+        allowed_public_udp_ports = [] # default
+        sensitive_ports = ["ssh", "rdp", "mysql", "postgresql", "mssql", "oracle", "mongodb", "redis", "memcached", "elasticsearch", "cassandra", "kafka", "zookeeper", "etcd", "docker", "kubelet", "winrm", "vnc", "smb", "rpc", "nfs", "ldap", "telnet", "ftp", "rsync", "tftp", "snmp"] # default
+        public_share = 10 # default
+        remediate = "none" # default
+        max_actions = 20 # default
+        max_percent = 30 # default
+        min_population = 1 # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
+        [report-certificates]
+        mode = "plan" # default
+        schedule = "cron(0 6 ? * MON *)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 900 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        warn_days = 45 # default
+        iam = true # default
+        acm = true # default
+        files = [] # default
+        file_passwords = {} # default
+        endpoints = [] # default
+        endpoint_addresses = "all" # default
+        endpoint_timeout_secs = 10 # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
         [daemon]
         state_dir = "/var/lib/lamplighter" # default
+        max_runs = 4 # default
+        drain_secs = 25 # default
         http = "" # default
         token = "***" # lamplighter.toml:15
     "#]].assert_eq(&good(FILE, &environment, &flags).print());
@@ -105,6 +208,7 @@ fn what_is_printed_loads_as_the_same_config() {
         assert_eq!(again.state, config.state);
         assert_eq!(again.report, config.report);
         assert_eq!(again.stop_untagged, config.stop_untagged);
+        assert_eq!(again.audit_security_groups, config.audit_security_groups);
         assert_eq!(again.daemon, config.daemon);
         assert_eq!(
             again.mail_of("stop-untagged"),

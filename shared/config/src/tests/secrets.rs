@@ -57,7 +57,7 @@ fn a_secret_whose_key_is_misspelt_is_hidden_too() {
               |
             3 | secret_for_run = ***
               | ^^^^^^^^^^^^^^ unknown key
-            hint: known keys: `state_dir`, `http`, `token`
+            hint: known keys: `state_dir`, `max_runs`, `drain_secs`, `http`, `token`
 
             error: lamplighter.toml:4: `role` is missing in [[aws.accounts]]
               |
@@ -174,4 +174,61 @@ fn the_caller_s_own_errors_hide_secrets_as_well() {
         "{}\n",
         config.error_at("daemon", "token", "is weak", None)
     ));
+}
+
+#[test]
+fn a_file_with_a_secret_is_not_handed_on_and_the_secret_is_not_shown() {
+    let account =
+        "[[aws.accounts]]\nid = \"123456789012\"\nrole = \"arn:aws:iam::123456789012:role/x\"\n";
+    for (file, key) in [
+        (
+            "[daemon]\ntoken = \"s3cret-0\"\n".to_owned(),
+            "`token` in [daemon]",
+        ),
+        (
+            "[report]\nwebhook = \"https://example.com/s3cret-0\"\n".to_owned(),
+            "`webhook` in [report]",
+        ),
+        (
+            format!("{account}external_id = \"s3cret-0\"\n"),
+            "`external_id` in [aws]",
+        ),
+        (
+            "[daemon]\n  # token = \"s3cret-0\"\n".to_owned(),
+            "in this comment",
+        ),
+    ] {
+        let refused = good(&file, &[], &[]).refuse_secrets_in_file("be in a package");
+        let text = refused.expect_err("a secret").render(false);
+        assert!(
+            text.contains(key) && text.contains("lamplighter.toml:"),
+            "{text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_without_a_secret_is_handed_on_whatever_the_environment_holds() {
+    let file = "[daemon]\ntoken = \"\"\n# webhook = \"\"\n# external_id = \"…\"\n";
+    let config = good(file, &[("LAMPLIGHTER_DAEMON__TOKEN", "s3cret-0")], &[]);
+    assert!(config.refuse_secrets_in_file("be in a package").is_ok());
+    assert!(
+        good("", &[], &[])
+            .refuse_secrets_in_file("be in a package")
+            .is_ok()
+    );
+    // The reference of all keys shows forms, and no secret.
+    assert!(
+        good(crate::DEFAULT, &[], &[])
+            .refuse_secrets_in_file("be in a package")
+            .is_ok()
+    );
+    for key in [
+        ("report", "webhook"),
+        ("daemon", "token"),
+        ("aws", "accounts"),
+    ] {
+        assert!(config.secret_keys().contains(&key), "{key:?}");
+    }
 }

@@ -7,6 +7,7 @@ mod junit;
 mod mailable;
 mod ocsf;
 mod sarif;
+mod since;
 
 use expect_test::{ExpectFile, expect_file};
 use lamplighter_core::{Run, RunOutcome};

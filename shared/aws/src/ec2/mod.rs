@@ -2,12 +2,15 @@
 //!
 //! [`Reader`] can only read, [`Writer`] is built only to apply, [`Probe`] can only send `DryRun=true`.
 
+mod security_groups;
+
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::Builder;
 use aws_sdk_ec2::config::retry::RetryPartition;
 use aws_sdk_ec2::types::Filter;
 pub use aws_sdk_ec2::types::{
-    Instance, SpotInstanceRequest, SpotInstanceType, Tag, TagDescription,
+    Instance, NetworkInterface, SecurityGroup, SecurityGroupRule, SpotInstanceRequest,
+    SpotInstanceType, Tag, TagDescription,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;

@@ -1,0 +1,98 @@
+//! The zip that Lambda takes: the same bytes for the same contents, whoever makes it, wherever and whenever.
+
+use std::io::{Cursor, Read, Write};
+
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// The name Lambda starts.
+pub const BOOTSTRAP: &str = "bootstrap";
+
+/// The configuration beside it.
+pub const CONFIG: &str = "lamplighter.toml";
+
+/// A zip with the program and its configuration, and nothing else.
+pub fn zip(program: &[u8], config: Option<&str>) -> zip::result::ZipResult<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // In the order of their names. 1980-01-01 is the first day a zip knows.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(9))
+        .last_modified_time(DateTime::default());
+    zip.start_file(BOOTSTRAP, options.unix_permissions(0o755))?;
+    zip.write_all(program)?;
+    if let Some(config) = config {
+        zip.start_file(CONFIG, options.unix_permissions(0o644))?;
+        zip.write_all(config.as_bytes())?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// Lambda takes no more than this, unpacked. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_UNPACKED_BYTES: u64 = 262_144_000;
+
+/// The program in a zip.
+pub fn program_of(zip: &[u8]) -> Result<Vec<u8>, String> {
+    let fault = |error: zip::result::ZipError| error.to_string();
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).map_err(fault)?;
+    let file = archive.by_name(BOOTSTRAP).map_err(fault)?;
+    let mut program = Vec::new();
+    file.take(MAX_UNPACKED_BYTES)
+        .read_to_end(&mut program)
+        .map_err(|error| error.to_string())?;
+    Ok(program)
+}
+
+/// The SHA-256 in small hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_has_fixed_times_an_order_and_modes() {
+        let bytes = zip(b"program", Some("[aws]\n")).expect("a zip");
+        let mut archive = zip::ZipArchive::new(Cursor::new(&bytes)).expect("it can be read");
+        let mut seen = Vec::new();
+        for at in 0..archive.len() {
+            let mut file = archive.by_index(at).expect("an entry");
+            let mut text = String::new();
+            file.read_to_string(&mut text).expect("its contents");
+            let time = file.last_modified().expect("a time");
+            assert_eq!((time.year(), time.month(), time.day()), (1980, 1, 1));
+            seen.push(format!(
+                "{} {:o} {text:?}",
+                file.name().expect("a name"),
+                file.unix_mode().expect("a mode")
+            ));
+        }
+        assert_eq!(
+            seen,
+            [
+                r#"bootstrap 100755 "program""#,
+                r#"lamplighter.toml 100644 "[aws]\n""#
+            ]
+        );
+        assert_eq!(bytes, zip(b"program", Some("[aws]\n")).expect("a zip"));
+        assert_eq!(program_of(&bytes), Ok(b"program".to_vec()));
+        assert!(program_of(b"PK").is_err());
+    }
+
+    #[test]
+    fn the_bytes_are_those_that_were_released() {
+        // A new version of the zip or deflate crate that writes other bytes makes every function look changed.
+        assert_eq!(
+            sha256(&zip(b"program", None).expect("a zip")),
+            "951ed75b9c92ae458345a94121171f7da49f4f17243bc5d7da61453aba0ea453"
+        );
+        assert_eq!(
+            sha256(b""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

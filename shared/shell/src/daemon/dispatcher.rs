@@ -1,0 +1,412 @@
+//! Decides, writes it down, and only then lets it happen.
+//!
+//! The one place where the planner and the ledger meet, the same for the real daemon and for years of virtual time. A
+//! ledger that cannot be written is survived: what has to be written waits, runs that change things are refused, and
+//! runs that only look go on.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lamplighter_core::{Mode, Result, chain};
+use tracing::{error, info, warn};
+use ulid::Ulid;
+
+use super::planner::{Decided, Decision, Job, Known, Planner};
+use super::store::{BEAT, Finish, Host, JobRow, Outcome, Reload, RunRow, Store, Write};
+
+/// A function whose runs panic this often in a row is paused.
+const MAX_PANICS: u32 = 3;
+
+/// The most writes that wait for a ledger that cannot be written. Older ones are given up.
+const MAX_BACKLOG: usize = 10_000;
+
+/// The longest detail of a run that is kept.
+const MAX_DETAIL: usize = 2_000;
+
+/// The planner with its ledger.
+pub struct Dispatcher {
+    planner: Planner,
+    store: Box<dyn Store>,
+    /// What could not be written yet, in order.
+    backlog: VecDeque<Write>,
+    trouble: Option<String>,
+    panics: BTreeMap<String, u32>,
+    host: Host,
+    trimmed_at: DateTime<Utc>,
+}
+
+/// What is to be done now.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Runs that begin. They are in the ledger.
+    pub starts: Vec<RunRow>,
+    /// Functions whose runs are told to end.
+    pub replaced: Vec<String>,
+}
+
+/// How a run ended, as its runner tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// How.
+    pub outcome: Outcome,
+    /// One line.
+    pub detail: Option<String>,
+    /// The `summary` of its report.
+    pub summary: Option<serde_json::Value>,
+}
+
+impl Dispatcher {
+    /// Takes over from the daemon before: what was running is interrupted, what was waiting is judged as missed.
+    pub fn boot(
+        mut store: Box<dyn Store>,
+        jobs: Vec<Job>,
+        max_runs: usize,
+        host: Host,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let before = store.host().ok().flatten();
+        let mut dispatcher = Self {
+            planner: Planner::new(max_runs),
+            store,
+            backlog: VecDeque::new(),
+            trouble: None,
+            panics: BTreeMap::new(),
+            host,
+            trimmed_at: now,
+        };
+        if let Some(before) = before {
+            let since = before.stopped_at.unwrap_or(before.beat_at);
+            info!(
+                since = since.to_rfc3339(),
+                cleanly = before.stopped_at.is_some(),
+                "no daemon ran for {} s",
+                (now - since).num_seconds()
+            );
+        }
+        dispatcher.write(Write::Boot(dispatcher.host.clone())).ok();
+        let mut rows = dispatcher.store.jobs().unwrap_or_default();
+        for job in jobs {
+            let row = rows.remove(&job.name);
+            dispatcher.add(job, row.unwrap_or_default(), now);
+        }
+        let recovered = dispatcher.planner.recover(now);
+        dispatcher.record(recovered, now);
+        dispatcher.write(Write::Trim { at: now }).ok();
+        dispatcher
+    }
+
+    fn add(&mut self, job: Job, row: JobRow, now: DateTime<Utc>) {
+        let mut known = row.known;
+        if let Some(paused) = &row.paused {
+            warn!(function = job.name, since = %paused.at, "paused: {}", paused.why);
+        }
+        if row.schedule != schedule_text(&job) {
+            // Under another schedule nothing was missed.
+            known.decided_until = None;
+        }
+        self.panics.insert(job.name.clone(), row.panics);
+        self.planner.add(job.clone(), known, now);
+        self.note_job(&job);
+    }
+
+    fn note_job(&mut self, job: &Job) {
+        let known = self.planner.job(&job.name);
+        let until = known.and_then(|(_, known)| known.decided_until);
+        let write = Write::Job {
+            function: job.name.clone(),
+            schedule: schedule_text(job),
+            decided_until: until.unwrap_or_default(),
+        };
+        self.write(write).ok();
+    }
+
+    /// Puts another configuration in place. Functions that are in both keep what is known of them.
+    pub fn reload(&mut self, jobs: Vec<Job>, now: DateTime<Utc>) {
+        let names: BTreeSet<String> = jobs.iter().map(|job| job.name.clone()).collect();
+        let known: BTreeMap<String, Job> = self
+            .planner
+            .jobs()
+            .map(|(job, _)| (job.name.clone(), job.clone()))
+            .collect();
+        for name in known.keys().filter(|name| !names.contains(*name)) {
+            info!(function = name, "taken out of the configuration");
+            let decided = self.planner.remove(name);
+            self.record(decided, now);
+        }
+        for job in jobs {
+            match known.get(&job.name) {
+                None => {
+                    let row = self.store.jobs().unwrap_or_default().remove(&job.name);
+                    self.add(job, row.unwrap_or_default(), now);
+                }
+                Some(before) if *before == job => {}
+                Some(_) => {
+                    self.planner.change(job.clone(), now);
+                    self.note_job(&job);
+                }
+            }
+        }
+    }
+
+    /// Decides on what has become due.
+    pub fn tick(&mut self, now: DateTime<Utc>) -> Work {
+        let decided = self.planner.tick(now);
+        self.record(decided, now)
+    }
+
+    /// The next time at which there is something to decide, unless a run ends before.
+    pub fn wake(&self) -> Option<DateTime<Utc>> {
+        self.planner.wake()
+    }
+
+    /// Writes down what was decided, and answers what may happen of it.
+    fn record(&mut self, decided: Decided, now: DateTime<Utc>) -> Work {
+        let mut work = Work::default();
+        if decided == Decided::default() {
+            return work;
+        }
+        for decision in &decided.decisions {
+            match decision {
+                Decision::Start {
+                    function,
+                    slot,
+                    missed,
+                } => work.starts.push(self.start(function, *slot, *missed, now)),
+                Decision::Replace { function } => work.replaced.push(function.clone()),
+                Decision::Skip(skip) => warn!(
+                    function = skip.function,
+                    slot = %skip.first,
+                    last = %skip.last,
+                    count = skip.count,
+                    reason = skip.why.as_str(),
+                    "skipped: {}",
+                    skip.why.text()
+                ),
+                Decision::Wait {
+                    function,
+                    slot,
+                    waiting,
+                } => info!(function, %slot, missed = waiting.missed, "the slot waits"),
+            }
+        }
+        let write = |starts| Write::Tick {
+            at: now,
+            decided: decided.clone(),
+            starts,
+        };
+        match self.write_or(write(work.starts.clone())) {
+            Ok(done_before) => {
+                let (refused, starts) = work
+                    .starts
+                    .into_iter()
+                    .partition(|start| done_before.contains(&start.run_id));
+                work.starts = starts;
+                for start in refused {
+                    // The clock went back over a slot that has been run.
+                    self.planner.ended(&start.function);
+                }
+            }
+            Err(trouble) => {
+                for start in &mut work.starts {
+                    if start.mode == Mode::Apply {
+                        error!(function = start.function, slot = %start.slot, "refused: {trouble}");
+                        start.outcome = Some(Outcome::Refused);
+                        start.finished_at = Some(now);
+                        start.detail = Some(bounded(&trouble));
+                        self.planner.ended(&start.function);
+                    }
+                }
+                self.postpone(write(work.starts.clone()));
+                work.starts.retain(|start| start.outcome.is_none());
+            }
+        }
+        work
+    }
+
+    fn start(
+        &self,
+        function: &str,
+        slot: DateTime<Utc>,
+        missed: u64,
+        now: DateTime<Utc>,
+    ) -> RunRow {
+        let job = self.planner.job(function);
+        RunRow {
+            run_id: Ulid::generate().to_string(),
+            function: function.to_owned(),
+            slot,
+            missed,
+            mode: job.map_or(Mode::Plan, |(job, _)| job.mode),
+            started_at: now,
+            finished_at: None,
+            outcome: None,
+            detail: None,
+            summary: None,
+        }
+    }
+
+    /// A run has ended.
+    pub fn ended(&mut self, run_id: &str, function: &str, end: End, now: DateTime<Utc>) {
+        self.planner.ended(function);
+        let panics = self.panics.entry(function.to_owned()).or_default();
+        *panics = match end.outcome {
+            Outcome::Panicked => *panics + 1,
+            // Says nothing about the function.
+            Outcome::Interrupted | Outcome::Taken => *panics,
+            _ => 0,
+        };
+        let panics = *panics;
+        let pause = (panics >= MAX_PANICS).then(|| {
+            format!("its runs panicked {panics} times in a row; `lamplighter resume {function}` lets it go on")
+        });
+        if let Some(why) = &pause {
+            error!(function, "paused: {why}");
+            self.planner.set_paused(function, true);
+        }
+        let finish = Finish {
+            run_id: run_id.to_owned(),
+            function: function.to_owned(),
+            at: now,
+            outcome: end.outcome,
+            detail: end.detail.map(|detail| bounded(&detail)),
+            summary: end.summary,
+            panics,
+            pause,
+        };
+        self.write(Write::Finish(finish)).ok();
+    }
+
+    /// What is done now and then: a sign of life, what is old forgotten, and what `lamplighter resume` has changed.
+    pub fn keep(&mut self, now: DateTime<Utc>) {
+        let since = now - self.host.beat_at;
+        if since >= BEAT || since < TimeDelta::zero() {
+            self.beat(now);
+        }
+        if now - self.trimmed_at >= TimeDelta::days(1) {
+            self.trimmed_at = now;
+            self.write(Write::Trim { at: now }).ok();
+        }
+        if self.trouble.is_none() && self.store.was_changed().unwrap_or_default() {
+            self.look_again();
+        }
+    }
+
+    /// Reads what somebody else may have changed: which functions are paused.
+    fn look_again(&mut self) {
+        let Ok(rows) = self.store.jobs() else { return };
+        let paused: Vec<(String, bool)> = self
+            .planner
+            .jobs()
+            .map(|(job, known)| (job.name.clone(), known.is_paused))
+            .collect();
+        for (function, was_paused) in paused {
+            let Some(row) = rows.get(&function) else {
+                continue;
+            };
+            self.panics.insert(function.clone(), row.panics);
+            if was_paused && row.paused.is_none() {
+                info!(function, "goes on: it was resumed");
+            }
+            self.planner.set_paused(&function, row.paused.is_some());
+        }
+    }
+
+    fn beat(&mut self, now: DateTime<Utc>) {
+        self.host.beat_at = now;
+        self.write(Write::Beat(self.host.clone())).ok();
+    }
+
+    /// Remembers what became of reading the configuration again.
+    pub fn reloaded(&mut self, error: Option<String>, now: DateTime<Utc>) {
+        self.host.reload = Some(Reload { at: now, error });
+        self.beat(now);
+    }
+
+    /// The daemon stops in an orderly way.
+    pub fn stop(&mut self, now: DateTime<Utc>) {
+        self.host.stopped_at = Some(now);
+        self.beat(now);
+    }
+
+    /// Why the ledger cannot be written, while it cannot.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// The ledger, for reading.
+    pub fn store(&mut self) -> &mut dyn Store {
+        &mut *self.store
+    }
+
+    /// The functions, with what is known of them.
+    pub fn jobs(&self) -> impl Iterator<Item = (&Job, &Known)> {
+        self.planner.jobs()
+    }
+
+    /// Writes what waits and then this. What cannot be written waits.
+    fn write(&mut self, write: Write) -> Result<(), String> {
+        match self.write_or(write.clone()) {
+            Ok(_) => Ok(()),
+            Err(trouble) => {
+                self.postpone(write);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Writes what waits and then this, or says why not.
+    fn write_or(&mut self, write: Write) -> Result<BTreeSet<String>, String> {
+        let mut written = Ok(BTreeSet::new());
+        while let Some(waiting) = self.backlog.front() {
+            written = self.store.write(waiting);
+            if written.is_err() {
+                break;
+            }
+            self.backlog.pop_front();
+        }
+        if written.is_ok() {
+            written = self.store.write(&write);
+        }
+        match written {
+            Ok(done_before) => {
+                if self.trouble.take().is_some() {
+                    info!("the ledger can be written again");
+                }
+                Ok(done_before)
+            }
+            Err(error) => {
+                let text = format!("{}; runs that change things are refused", chain(&error));
+                if self.trouble.as_deref() != Some(&text) {
+                    error!("{text}");
+                }
+                self.trouble = Some(text.clone());
+                Err(text)
+            }
+        }
+    }
+
+    fn postpone(&mut self, write: Write) {
+        if matches!(write, Write::Beat(_)) {
+            // Only the last sign of life counts.
+            self.backlog
+                .retain(|waiting| !matches!(waiting, Write::Beat(_)));
+        }
+        if self.backlog.len() == MAX_BACKLOG {
+            self.backlog.pop_front();
+        }
+        self.backlog.push_back(write);
+    }
+}
+
+/// A schedule and its zone, as the ledger compares them.
+pub fn schedule_text(job: &Job) -> String {
+    format!("{} {}", job.schedule.expression(), job.schedule.zone())
+}
+
+/// At most so much of a text that it does no harm in the ledger.
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(MAX_DETAIL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,271 @@
+//! The thread that planner and ledger live on: it sleeps until the next slot, and the heartbeat wakes it every second.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lamplighter_core::chain;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::dispatcher::{Dispatcher, End, Work};
+use super::runner::{self, Order};
+use super::store::{Outcome, RunRow};
+use super::{Ended, Load, jobs};
+use crate::connect::Entry;
+use crate::round::TIME_TO_END;
+use crate::settings::Settings;
+
+/// The longest sleep. Timers stand still while the machine sleeps, so the clock is looked at again soon.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// The shortest sleep, so that a fault in the planner cannot keep a core busy.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// A heartbeat that has not come for this long has stopped.
+const NO_PULSE: Duration = Duration::from_secs(60);
+
+/// What the keeper is told.
+pub(super) enum News {
+    /// A second has passed. The flag says whether there is a pulse that was not read.
+    Pulse(Arc<AtomicBool>),
+    /// The configuration is to be read again.
+    Reload,
+    /// No new work; let what runs end.
+    Stop,
+    /// A run has ended.
+    Ended { run_id: String, end: End },
+}
+
+/// Starts what the dispatcher says, and tells it what became of it.
+pub(super) struct Keeper {
+    entries: Vec<Entry>,
+    settings: Arc<Settings>,
+    load: Load,
+    sender: Sender<News>,
+    news: Receiver<News>,
+    runtime: Runtime,
+    running: BTreeMap<String, Running>,
+    last_pulse: Instant,
+    has_pulse: bool,
+    last_look: (DateTime<Utc>, Instant),
+}
+
+struct Running {
+    function: String,
+    cancel: CancellationToken,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        settings: Arc<Settings>,
+        load: Load,
+        (sender, news): (Sender<News>, Receiver<News>),
+        runtime: Runtime,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            last_look: ((settings.clock)(), now),
+            entries,
+            settings,
+            load,
+            sender,
+            news,
+            runtime,
+            running: BTreeMap::new(),
+            last_pulse: now,
+            has_pulse: true,
+        }
+    }
+
+    /// Goes on until it is told to stop.
+    pub(super) fn keep(mut self, mut dispatcher: Dispatcher) -> Ended {
+        loop {
+            let now = (self.settings.clock)();
+            self.compare_clocks(now);
+            let work = dispatcher.tick(now);
+            self.begin(work);
+            let sleep = dispatcher
+                .wake()
+                .and_then(|wake| (wake - (self.settings.clock)()).to_std().ok())
+                .unwrap_or(LONGEST_SLEEP)
+                .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+            match self.news.recv_timeout(sleep) {
+                Ok(News::Pulse(is_unread)) => {
+                    is_unread.store(false, Ordering::Relaxed);
+                    self.last_pulse = Instant::now();
+                    self.has_pulse = true;
+                    dispatcher.keep((self.settings.clock)());
+                }
+                Ok(News::Ended { run_id, end }) => {
+                    self.note_end(&mut dispatcher, &run_id, end);
+                }
+                Ok(News::Reload) => self.reload(&mut dispatcher),
+                Ok(News::Stop) => return self.drain(dispatcher),
+                // There is always a sender: this one's own.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if self.has_pulse && self.last_pulse.elapsed() > NO_PULSE {
+                self.has_pulse = false;
+                error!("the scheduler's heartbeat stopped; the planner goes on by itself");
+            }
+        }
+    }
+
+    /// Says so when the clock has jumped, or the machine has slept. The planner needs no word: it goes by the clock.
+    fn compare_clocks(&mut self, now: DateTime<Utc>) {
+        let (before, at) = self.last_look;
+        self.last_look = (now, Instant::now());
+        let passed = TimeDelta::from_std(at.elapsed()).unwrap_or_default();
+        let jump = (now - before) - passed;
+        if jump.abs() >= TimeDelta::minutes(1) {
+            error!(
+                jump_secs = jump.num_seconds(),
+                "the clock jumped, or the machine slept: what was missed goes by `missed`, what has run does not run again"
+            );
+        }
+    }
+
+    fn begin(&mut self, work: Work) {
+        for function in work.replaced {
+            info!(
+                function,
+                "told to end: the next slot replaces the run that goes on"
+            );
+            let runs = self.running.values();
+            runs.filter(|run| run.function == function)
+                .for_each(|run| run.cancel.cancel());
+        }
+        for start in work.starts {
+            self.start(start);
+        }
+    }
+
+    fn start(&mut self, start: RunRow) {
+        let run_id = start.run_id.clone();
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.name == start.function);
+        let Some(entry) = entry.copied() else {
+            error!(function = start.function, "there is no such function");
+            return;
+        };
+        let cancel = CancellationToken::new();
+        let running = Running {
+            function: start.function.clone(),
+            cancel: cancel.clone(),
+        };
+        self.running.insert(run_id.clone(), running);
+        let settings = Arc::clone(&self.settings);
+        let sender = self.sender.clone();
+        self.runtime.spawn(async move {
+            let end = runner::run(Order {
+                entry,
+                settings,
+                start,
+                cancel,
+            })
+            .await;
+            // The keeper has ended: it has said that this one did not.
+            sender.send(News::Ended { run_id, end }).ok();
+        });
+    }
+
+    fn note_end(&mut self, dispatcher: &mut Dispatcher, run_id: &str, end: End) {
+        if let Some(run) = self.running.remove(run_id) {
+            dispatcher.ended(run_id, &run.function, end, (self.settings.clock)());
+        }
+    }
+
+    /// Reads the whole configuration and puts it in place, or says what is wrong and changes nothing.
+    fn reload(&mut self, dispatcher: &mut Dispatcher) {
+        let now = (self.settings.clock)();
+        let loaded = (self.load)().and_then(|settings| {
+            let jobs = jobs(&self.entries, &settings.config).map_err(|error| chain(&error))?;
+            Ok((settings, jobs))
+        });
+        let (settings, jobs) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                error!("the configuration stays as it was, the new one is not sound: {error}");
+                dispatcher.reloaded(Some(error), now);
+                return;
+            }
+        };
+        let (old, new) = (&self.settings.config.daemon, &settings.config.daemon);
+        let at_next_start = [
+            ("state_dir", old.state_dir != new.state_dir),
+            ("max_runs", old.max_runs != new.max_runs),
+            ("http", old.http != new.http),
+            ("token", old.token != new.token),
+        ];
+        for (key, _) in at_next_start.iter().filter(|(_, is_changed)| *is_changed) {
+            warn!("`{key}` in [daemon] changes at the next start only");
+        }
+        self.settings = Arc::new(settings);
+        dispatcher.reload(jobs, now);
+        dispatcher.reloaded(None, now);
+        info!("the configuration was read again");
+    }
+
+    /// No new work; what runs may end by itself, then it is told to, and then it is left behind.
+    fn drain(mut self, mut dispatcher: Dispatcher) -> Ended {
+        info!(
+            running = self.running.len(),
+            "the daemon stops, no new work begins"
+        );
+        let drain = u64::from(self.settings.config.daemon.drain_secs);
+        let mut ended = self.wait(&mut dispatcher, Duration::from_secs(drain));
+        if !self.running.is_empty() {
+            for run in self.running.values() {
+                warn!(
+                    function = run.function,
+                    "told to end: the time to end by itself is over"
+                );
+                run.cancel.cancel();
+            }
+            ended = self.wait(&mut dispatcher, TIME_TO_END + Duration::from_secs(3));
+        }
+        let left: Vec<String> = self.running.keys().cloned().collect();
+        for run_id in left {
+            ended = Ended::Interrupted;
+            let end = End {
+                outcome: Outcome::Interrupted,
+                detail: Some("it did not end in time".to_owned()),
+                summary: None,
+            };
+            error!(run_id, "interrupted: it did not end in time");
+            self.note_end(&mut dispatcher, &run_id, end);
+        }
+        dispatcher.stop((self.settings.clock)());
+        self.runtime.shutdown_background();
+        info!("the daemon stopped");
+        ended
+    }
+
+    /// Waits until nothing runs, but not longer than this.
+    fn wait(&mut self, dispatcher: &mut Dispatcher, patience: Duration) -> Ended {
+        let mut ended = Ended::Cleanly;
+        let deadline = Instant::now() + patience;
+        while !self.running.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.news.recv_timeout(left) {
+                Ok(News::Ended { run_id, end }) => {
+                    if end.outcome == Outcome::Interrupted {
+                        ended = Ended::Interrupted;
+                    }
+                    self.note_end(dispatcher, &run_id, end);
+                }
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        ended
+    }
+}

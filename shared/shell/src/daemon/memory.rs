@@ -1,0 +1,191 @@
+//! The ledger in memory: for virtual time, and for what it says about the other one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use lamplighter_core::Result;
+
+use super::planner::{Decision, Skip};
+use super::store::{
+    Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, RunRow, Store, Write,
+};
+
+/// A ledger that ends with the process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    jobs: BTreeMap<String, JobRow>,
+    /// By when they began and their id, so that the newest are last.
+    runs: BTreeMap<(DateTime<Utc>, String), RunRow>,
+    began: BTreeMap<String, DateTime<Utc>>,
+    slots: BTreeSet<(String, DateTime<Utc>)>,
+    skips: Vec<(DateTime<Utc>, Skip)>,
+    host: Option<Host>,
+}
+
+impl Memory {
+    fn job(&mut self, function: &str) -> &mut JobRow {
+        self.jobs.entry(function.to_owned()).or_default()
+    }
+
+    fn tick(
+        &mut self,
+        at: DateTime<Utc>,
+        decided: &super::planner::Decided,
+        starts: &[RunRow],
+    ) -> BTreeSet<String> {
+        for (function, until) in &decided.until {
+            self.job(function).known.decided_until = Some(*until);
+        }
+        for decision in &decided.decisions {
+            match decision {
+                Decision::Wait {
+                    function,
+                    slot,
+                    waiting,
+                } => {
+                    if !self.slots.contains(&(function.clone(), *slot)) {
+                        self.job(function).known.waiting.insert(*slot, *waiting);
+                    }
+                }
+                Decision::Skip(skip) => {
+                    let waiting = &mut self.job(&skip.function).known.waiting;
+                    waiting.retain(|slot, _| !(skip.first..=skip.last).contains(&slot));
+                    self.skips.push((at, skip.clone()));
+                }
+                Decision::Start { function, slot, .. } => {
+                    self.job(function).known.waiting.remove(slot);
+                }
+                Decision::Replace { .. } => {}
+            }
+        }
+        let mut done_before = BTreeSet::new();
+        for start in starts {
+            if self.slots.insert((start.function.clone(), start.slot)) {
+                self.began.insert(start.run_id.clone(), start.started_at);
+                self.runs
+                    .insert((start.started_at, start.run_id.clone()), start.clone());
+            } else {
+                done_before.insert(start.run_id.clone());
+            }
+        }
+        done_before
+    }
+
+    fn finish(&mut self, finish: &Finish) {
+        let key = self.began.remove(&finish.run_id);
+        let run = key.and_then(|began| self.runs.get_mut(&(began, finish.run_id.clone())));
+        if let Some(run) = run {
+            run.finished_at = Some(finish.at);
+            run.outcome = Some(finish.outcome);
+            run.detail.clone_from(&finish.detail);
+            run.summary.clone_from(&finish.summary);
+        }
+        let job = self.job(&finish.function);
+        job.panics = finish.panics;
+        if let Some(why) = &finish.pause {
+            job.known.is_paused = true;
+            job.paused = Some(Paused {
+                at: finish.at,
+                why: why.clone(),
+            });
+        }
+    }
+
+    fn trim(&mut self, now: DateTime<Utc>) {
+        let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut last: BTreeSet<(&str, bool)> = BTreeSet::new();
+        let mut gone = Vec::new();
+        for (key, run) in self.runs.iter().rev() {
+            let count = kept.entry(&run.function).or_default();
+            *count += 1;
+            let is_last = match run.outcome {
+                None => true,
+                Some(Outcome::Ok) => last.insert((&run.function, true)),
+                Some(outcome) if outcome.is_failure() => last.insert((&run.function, false)),
+                Some(_) => false,
+            };
+            if (*count > KEPT_RUNS || key.0 < now - KEPT_FOR) && !is_last {
+                gone.push(key.clone());
+            }
+        }
+        for key in gone {
+            self.runs.remove(&key);
+        }
+        self.slots.retain(|(_, slot)| *slot >= now - KEPT_FOR);
+        self.skips.retain(|(at, _)| *at >= now - KEPT_FOR);
+    }
+}
+
+impl Store for Memory {
+    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+        match write {
+            Write::Boot(host) => {
+                self.began.clear();
+                for run in self.runs.values_mut().filter(|run| run.outcome.is_none()) {
+                    run.finished_at = Some(host.started_at);
+                    run.outcome = Some(Outcome::Interrupted);
+                }
+                self.host = Some(host.clone());
+            }
+            Write::Job {
+                function,
+                schedule,
+                decided_until,
+            } => {
+                let job = self.job(function);
+                job.schedule.clone_from(schedule);
+                job.known.decided_until = Some(*decided_until);
+            }
+            Write::Tick {
+                at,
+                decided,
+                starts,
+            } => return Ok(self.tick(*at, decided, starts)),
+            Write::Finish(finish) => self.finish(finish),
+            Write::Beat(host) => self.host = Some(host.clone()),
+            Write::Resume { function } => {
+                let job = self.job(function);
+                job.known.is_paused = false;
+                job.panics = 0;
+                job.paused = None;
+            }
+            Write::Trim { at } => self.trim(*at),
+        }
+        Ok(BTreeSet::new())
+    }
+
+    fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>> {
+        Ok(self.jobs.clone())
+    }
+
+    fn host(&mut self) -> Result<Option<Host>> {
+        Ok(self.host.clone())
+    }
+
+    fn runs(&mut self, function: Option<&str>, limit: usize) -> Result<Vec<RunRow>> {
+        let runs = self.runs.values().rev();
+        let wanted = runs.filter(|run| function.is_none_or(|name| name == run.function));
+        Ok(wanted.take(limit).cloned().collect())
+    }
+
+    fn last(&mut self, function: &str, success: bool) -> Result<Option<RunRow>> {
+        let is_wanted = |run: &&RunRow| {
+            run.function == function
+                && run.outcome.is_some_and(|outcome| match success {
+                    true => outcome == Outcome::Ok,
+                    false => outcome.is_failure(),
+                })
+        };
+        Ok(self.runs.values().rev().find(is_wanted).cloned())
+    }
+
+    fn skips(
+        &mut self,
+        function: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(DateTime<Utc>, Skip)>> {
+        let skips = self.skips.iter().rev();
+        let wanted = skips.filter(|(_, skip)| function.is_none_or(|name| name == skip.function));
+        Ok(wanted.take(limit).cloned().collect())
+    }
+}

@@ -1,0 +1,674 @@
+//! What becomes of every scheduled time: started, made to wait, or left out with a reason.
+//!
+//! Pure: the time is passed in, and nothing here waits, writes or starts anything. A slot is a function and its
+//! scheduled time, never the time at which it really ran, so that the same slot has the same name on every machine.
+//!
+//! Being down is told from being busy by when a slot is first looked at. While the daemon is up, every slot is looked
+//! at within a second of its time, and then it is the overlap policy that speaks. A slot that is first looked at more
+//! than [`ON_TIME`] later fell into a downtime (or into a jump of the clock), and then it is the missed policy.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lamplighter_config::{Missed, Overlap};
+use lamplighter_core::Mode;
+use serde::Serialize;
+
+use crate::schedule::Schedule;
+
+/// A slot that is looked at within this of its time was not missed. EventBridge Scheduler is as exact as that.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
+pub const ON_TIME: TimeDelta = TimeDelta::seconds(60);
+
+/// What was missed is made up for within this time, each function at its own moment, so that the end of a downtime is
+/// not a stampede.
+pub const CATCH_UP_SECS: u64 = 60;
+
+/// The most slots of one function that wait or are made up for.
+pub const MAX_WAITING: usize = 100;
+
+/// Missed slots are counted up to here; after a downtime of months nobody needs the number to the last digit.
+const MAX_COUNTED: u64 = 100_000;
+
+/// A function with its schedule and its policies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The function's name.
+    pub name: String,
+    /// How far its runs may go.
+    pub mode: Mode,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// What becomes of slots that fell into a downtime.
+    pub missed: Missed,
+    /// How late a missed slot may be made up for.
+    pub grace: TimeDelta,
+    /// What becomes of a slot while a run goes on.
+    pub overlap: Overlap,
+    /// How long after its slot it starts: its own fixed share of `spread_minutes`.
+    pub offset: TimeDelta,
+}
+
+/// What is known of a function beside its configuration. The ledger keeps it over restarts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// Every slot up to here is decided; `None`: the function has never been seen.
+    pub decided_until: Option<DateTime<Utc>>,
+    /// Slots that are to be run and wait: for their moment, for the run before, or for a place.
+    pub waiting: BTreeMap<DateTime<Utc>, Waiting>,
+    /// Whether it is paused.
+    pub is_paused: bool,
+}
+
+/// A slot that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// When it may start.
+    pub not_before: DateTime<Utc>,
+    /// How many missed slots its run makes up for.
+    pub missed: u64,
+}
+
+/// Why a slot was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// The run before was still going on.
+    Busy,
+    /// It fell into a downtime, and `missed = "skip"`.
+    Down,
+    /// It fell into a downtime and was too late to be made up for.
+    Grace,
+    /// It fell into a downtime, and a later slot's run makes up for it.
+    Collapsed,
+    /// It fell into a downtime with more slots than are made up for.
+    Cap,
+    /// The function is paused.
+    Paused,
+    /// The function was taken out of the configuration.
+    Removed,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Busy,
+        Self::Down,
+        Self::Grace,
+        Self::Collapsed,
+        Self::Cap,
+        Self::Paused,
+        Self::Removed,
+    ];
+
+    /// The word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Down => "down",
+            Self::Grace => "grace",
+            Self::Collapsed => "collapsed",
+            Self::Cap => "cap",
+            Self::Paused => "paused",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The reason for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Busy => "the run before is still going on",
+            Self::Down => "the daemon was down, and `missed` is \"skip\"",
+            Self::Grace => "the daemon was down, and it is later than `missed_grace_minutes`",
+            Self::Collapsed => "the daemon was down, and one run makes up for all",
+            Self::Cap => "the daemon was down, and only the last 100 are made up for",
+            Self::Paused => "the function is paused",
+            Self::Removed => "the function was taken out of the configuration",
+        }
+    }
+}
+
+/// What was decided. Slots left out for one reason are told together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The slot is run, now.
+    Start {
+        /// The function.
+        function: String,
+        /// Its scheduled time.
+        slot: DateTime<Utc>,
+        /// How many missed slots this run makes up for.
+        missed: u64,
+    },
+    /// The slot is run, later.
+    Wait {
+        /// The function.
+        function: String,
+        /// Its scheduled time.
+        slot: DateTime<Utc>,
+        /// Until when, at least.
+        waiting: Waiting,
+    },
+    /// Slots are not run.
+    Skip(Skip),
+    /// The runs of a function are told to end, because the next slot replaces them.
+    Replace {
+        /// The function.
+        function: String,
+    },
+}
+
+/// Slots that are not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skip {
+    /// The function.
+    pub function: String,
+    /// The first of them.
+    pub first: DateTime<Utc>,
+    /// The last of them.
+    pub last: DateTime<Utc>,
+    /// How many.
+    pub count: u64,
+    /// Why.
+    pub why: Why,
+}
+
+/// What one look at the clock has decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// In the order in which it was decided.
+    pub decisions: Vec<Decision>,
+    /// Up to where the slots of a function are decided now, for those where that changed.
+    pub until: Vec<(String, DateTime<Utc>)>,
+}
+
+/// Decides for all functions, and keeps count of what runs.
+#[derive(Debug)]
+pub struct Planner {
+    jobs: BTreeMap<String, Planned>,
+    running: BTreeMap<String, usize>,
+    max_runs: usize,
+    /// When each function is to be looked at next, so that a look costs nothing while nothing is due.
+    agenda: BTreeSet<(DateTime<Utc>, String)>,
+    /// The functions with slots that wait.
+    with_waiting: BTreeSet<String>,
+    last_tick: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    job: Job,
+    known: Known,
+    /// The first slot that is not decided.
+    next: Option<DateTime<Utc>>,
+}
+
+impl Planner {
+    /// A planner of no functions, which lets this many runs go on at once.
+    pub fn new(max_runs: usize) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            running: BTreeMap::new(),
+            max_runs,
+            agenda: BTreeSet::new(),
+            with_waiting: BTreeSet::new(),
+            last_tick: None,
+        }
+    }
+
+    /// Adds a function with what is known of it. A function that has never been seen begins now: it has missed nothing.
+    pub fn add(&mut self, job: Job, mut known: Known, now: DateTime<Utc>) {
+        let until = *known.decided_until.get_or_insert(now - job.offset);
+        let next = job.schedule.next(until);
+        let name = job.name.clone();
+        if !known.waiting.is_empty() {
+            self.with_waiting.insert(name.clone());
+        }
+        let planned = Planned { job, known, next };
+        self.agenda
+            .extend(planned.due().map(|due| (due, name.clone())));
+        self.jobs.insert(name, planned);
+    }
+
+    /// Puts a changed configuration of a function in place. What waits and what is paused stays; with another schedule
+    /// nothing is made up for, since that schedule was not in force before.
+    pub fn change(&mut self, job: Job, now: DateTime<Utc>) {
+        let Some(planned) = self.take(&job.name) else {
+            return self.add(job, Known::default(), now);
+        };
+        let mut known = planned.known;
+        if planned.job.schedule != job.schedule {
+            known.decided_until = None;
+        }
+        self.add(job, known, now);
+    }
+
+    fn take(&mut self, function: &str) -> Option<Planned> {
+        let planned = self.jobs.remove(function)?;
+        if let Some(due) = planned.due() {
+            self.agenda.remove(&(due, function.to_owned()));
+        }
+        self.with_waiting.remove(function);
+        Some(planned)
+    }
+
+    /// Takes a function out. Its runs go on to their end.
+    pub fn remove(&mut self, function: &str) -> Decided {
+        let mut decided = Decided::default();
+        if let Some(planned) = self.take(function) {
+            let waiting = planned.known.waiting.into_keys();
+            Tally::of(waiting, Why::Removed).tell(function, &mut decided.decisions);
+        }
+        decided
+    }
+
+    /// Judges what was waiting when the last daemon ended as what was missed while it was down.
+    pub fn recover(&mut self, now: DateTime<Utc>) -> Decided {
+        let mut decided = Decided::default();
+        for planned in self.jobs.values_mut() {
+            let (job, waiting) = (&planned.job, &mut planned.known.waiting);
+            let lateness = |slot: &DateTime<Utc>| now - job.offset - *slot;
+            let too_late: Vec<_> = waiting
+                .extract_if(.., |slot, _| lateness(slot) > job.grace.max(ON_TIME))
+                .collect();
+            let down: Vec<_> = waiting
+                .extract_if(.., |slot, _| {
+                    job.missed == Missed::Skip && lateness(slot) > ON_TIME
+                })
+                .collect();
+            for (slots, why) in [(too_late, Why::Grace), (down, Why::Down)] {
+                let slots = slots.into_iter().map(|(slot, _)| slot);
+                Tally::of(slots, why).tell(&job.name, &mut decided.decisions);
+            }
+        }
+        decided
+    }
+
+    /// The functions, with what is known of them.
+    pub fn jobs(&self) -> impl Iterator<Item = (&Job, &Known)> {
+        self.jobs
+            .values()
+            .map(|planned| (&planned.job, &planned.known))
+    }
+
+    /// A function, with what is known of it.
+    pub fn job(&self, function: &str) -> Option<(&Job, &Known)> {
+        let planned = self.jobs.get(function)?;
+        Some((&planned.job, &planned.known))
+    }
+
+    /// How many runs of a function go on.
+    pub fn running(&self, function: &str) -> usize {
+        self.running.get(function).copied().unwrap_or_default()
+    }
+
+    /// Pauses a function, or lets it go on. What comes meanwhile is left out: going on is no burst.
+    pub fn set_paused(&mut self, function: &str, is_paused: bool) {
+        if let Some(planned) = self.jobs.get_mut(function) {
+            planned.known.is_paused = is_paused;
+        }
+    }
+
+    /// A run has ended, or a start did not come about.
+    pub fn ended(&mut self, function: &str) {
+        if let Some(running) = self.running.get_mut(function) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(function);
+            }
+        }
+    }
+
+    /// The next time at which there is something to decide, unless a run ends before.
+    pub fn wake(&self) -> Option<DateTime<Utc>> {
+        let slots = self.agenda.first().map(|(due, _)| *due);
+        let is_free = self.running.values().sum::<usize>() < self.max_runs;
+        let waiting = self.waiting().filter_map(|planned| {
+            let may_start = is_free
+                && (planned.job.overlap == Overlap::Allow || self.running(&planned.job.name) == 0);
+            let waiting = planned.known.waiting.values();
+            waiting
+                .map(|waiting| waiting.not_before)
+                .min()
+                .filter(|_| may_start)
+        });
+        slots.into_iter().chain(waiting).min()
+    }
+
+    /// The functions with slots that wait.
+    fn waiting(&self) -> impl Iterator<Item = &Planned> {
+        let names = self.with_waiting.iter();
+        names.filter_map(|name| self.jobs.get(name))
+    }
+
+    /// The functions that are to be looked at.
+    fn due(&mut self, now: DateTime<Utc>) -> BTreeSet<String> {
+        if self.last_tick.replace(now).is_some_and(|last| now < last) {
+            // The clock went back, and what comes again is in no agenda.
+            self.agenda.clear();
+            return self.jobs.keys().cloned().collect();
+        }
+        let paused = self.waiting().filter(|planned| planned.known.is_paused);
+        let mut due: BTreeSet<String> = paused.map(|planned| planned.job.name.clone()).collect();
+        for name in &due {
+            let next = self.jobs.get(name).and_then(Planned::due);
+            self.agenda
+                .retain(|(due, known)| known != name || Some(*due) != next);
+        }
+        while self.agenda.first().is_some_and(|(due, _)| *due <= now) {
+            due.extend(self.agenda.pop_first().map(|(_, name)| name));
+        }
+        due
+    }
+
+    /// Decides on every slot that has become due, and starts what can start.
+    pub fn tick(&mut self, now: DateTime<Utc>) -> Decided {
+        let mut decided = Decided::default();
+        let mut fresh = Vec::new();
+        for name in self.due(now) {
+            let Some(planned) = self.jobs.get_mut(&name) else {
+                continue;
+            };
+            let running = self.running.get(&name).copied();
+            planned.look(now, running.unwrap_or_default(), &mut decided, &mut fresh);
+            match planned.known.waiting.is_empty() {
+                true => self.with_waiting.remove(&name),
+                false => self.with_waiting.insert(name.clone()),
+            };
+            self.agenda.extend(planned.due().map(|due| (due, name)));
+        }
+        self.start(now, &mut decided);
+        // What came and could not start at once is remembered as waiting.
+        for (function, slot) in fresh {
+            let planned = self.jobs.get(&function);
+            if let Some(waiting) = planned.and_then(|planned| planned.known.waiting.get(&slot)) {
+                let waiting = *waiting;
+                decided.decisions.push(Decision::Wait {
+                    function,
+                    slot,
+                    waiting,
+                });
+            }
+        }
+        decided
+    }
+
+    /// Starts what waits and is ready, the longest waiting first, while there are places.
+    fn start(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let mut places = self
+            .max_runs
+            .saturating_sub(self.running.values().sum::<usize>());
+        if places == 0 {
+            return;
+        }
+        let mut ready: Vec<(DateTime<Utc>, DateTime<Utc>, String)> = Vec::new();
+        for planned in self.waiting() {
+            let name = &planned.job.name;
+            let is_one_at_a_time = planned.job.overlap != Overlap::Allow;
+            if is_one_at_a_time && self.running(name) > 0 {
+                continue;
+            }
+            let slots = planned
+                .known
+                .waiting
+                .iter()
+                .filter(|(_, waiting)| waiting.is_ready(now))
+                .map(|(slot, waiting)| (waiting.not_before, *slot, name.clone()));
+            ready.extend(slots.take(if is_one_at_a_time { 1 } else { places }));
+        }
+        ready.sort();
+        for (_, slot, function) in ready {
+            if places == 0 {
+                return;
+            }
+            places -= 1;
+            let planned = self.jobs.get_mut(&function);
+            let waiting = planned.and_then(|planned| planned.known.waiting.remove(&slot));
+            if self
+                .jobs
+                .get(&function)
+                .is_none_or(|planned| planned.known.waiting.is_empty())
+            {
+                self.with_waiting.remove(&function);
+            }
+            *self.running.entry(function.clone()).or_default() += 1;
+            decided.decisions.push(Decision::Start {
+                function,
+                slot,
+                missed: waiting.map_or(0, |waiting| waiting.missed),
+            });
+        }
+    }
+}
+
+impl Waiting {
+    fn is_ready(&self, now: DateTime<Utc>) -> bool {
+        // A time further ahead than anything is made to wait was written before the clock went back.
+        let furthest = now + TimeDelta::seconds(CATCH_UP_SECS.cast_signed());
+        self.not_before <= now || self.not_before > furthest
+    }
+}
+
+impl Planned {
+    /// When it is to be looked at next.
+    fn due(&self) -> Option<DateTime<Utc>> {
+        Some(self.next? + self.job.offset)
+    }
+
+    /// Looks at the slots that have become due since the last look.
+    fn look(
+        &mut self,
+        now: DateTime<Utc>,
+        running: usize,
+        decided: &mut Decided,
+        fresh: &mut Vec<(String, DateTime<Utc>)>,
+    ) {
+        let horizon = now - self.job.offset;
+        let mut until = self.known.decided_until.unwrap_or(horizon);
+        if until > horizon {
+            // The clock went back. What is ahead again will be decided again; the ledger refuses what has run.
+            until = horizon;
+            self.known.decided_until = Some(until);
+            self.next = self.job.schedule.next(until);
+            decided.until.push((self.job.name.clone(), until));
+        }
+        if self.known.is_paused && !self.known.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.known.waiting);
+            Tally::of(waiting.into_keys(), Why::Paused)
+                .tell(&self.job.name, &mut decided.decisions);
+        }
+        if self.next.is_none_or(|next| next > horizon) {
+            return;
+        }
+        let due = self.sort_out(until, now, decided);
+        if let Some(last) = due.last {
+            self.known.decided_until = Some(last);
+            decided.until.push((self.job.name.clone(), last));
+        }
+        for (slot, waiting) in due.made_up {
+            self.known.waiting.insert(slot, waiting);
+            fresh.push((self.job.name.clone(), slot));
+        }
+        for (slot, missed) in due.on_time {
+            if self.admits(slot, running, decided) {
+                let not_before = slot + self.job.offset;
+                let waiting = Waiting { not_before, missed };
+                self.known.waiting.insert(slot, waiting);
+                fresh.push((self.job.name.clone(), slot));
+            }
+        }
+    }
+
+    /// Sorts the slots after `until` into those on time, those to be made up for, and those left out.
+    fn sort_out(&mut self, until: DateTime<Utc>, now: DateTime<Utc>, decided: &mut Decided) -> Due {
+        let horizon = now - self.job.offset;
+        let mut due = Due::default();
+        let mut late: VecDeque<DateTime<Utc>> = VecDeque::new();
+        let mut left_out: BTreeMap<Why, Tally> = BTreeMap::new();
+        let mut leave_out = |slot, why| {
+            left_out
+                .entry(why)
+                .or_insert_with(|| Tally::new(why))
+                .add(slot);
+        };
+        let mut counted = 0;
+        let mut next = self.job.schedule.next(until);
+        while let Some(slot) = next.filter(|slot| *slot <= horizon) {
+            due.last = Some(slot);
+            next = self.job.schedule.next(slot);
+            let lateness = horizon - slot;
+            if self.known.is_paused {
+                leave_out(slot, Why::Paused);
+            } else if lateness <= ON_TIME {
+                due.on_time.push((slot, 0));
+            } else if lateness > self.job.grace {
+                leave_out(slot, Why::Grace);
+            } else {
+                late.push_back(slot);
+                match self.job.missed {
+                    Missed::Skip => leave_out(late.pop_front().unwrap_or(slot), Why::Down),
+                    Missed::Once if late.len() > 1 => {
+                        leave_out(late.pop_front().unwrap_or(slot), Why::Collapsed);
+                    }
+                    Missed::All if late.len() > MAX_WAITING => {
+                        leave_out(late.pop_front().unwrap_or(slot), Why::Cap);
+                    }
+                    Missed::Once | Missed::All => {}
+                }
+            }
+            counted += 1;
+            if counted == MAX_COUNTED {
+                next = self.job.schedule.next((horizon - self.job.grace).max(slot));
+            }
+        }
+        self.next = next;
+        if self.job.missed == Missed::Once && !late.is_empty() {
+            let collapsed = left_out.get(&Why::Collapsed).map_or(0, |tally| tally.count);
+            let missed = collapsed + 1;
+            if let Some(on_time) = due.on_time.first_mut() {
+                // A slot is due anyway: it makes up for all of them.
+                on_time.1 = missed;
+                let slot = late.pop_front().unwrap_or(on_time.0);
+                left_out
+                    .entry(Why::Collapsed)
+                    .or_insert_with(|| Tally::new(Why::Collapsed))
+                    .add(slot);
+            } else if let Some(slot) = late.pop_front() {
+                due.made_up.push((slot, self.catch_up(now, missed)));
+            }
+        }
+        let made_up = late.into_iter().map(|slot| (slot, self.catch_up(now, 1)));
+        due.made_up.extend(made_up);
+        for tally in left_out.into_values() {
+            tally.tell(&self.job.name, &mut decided.decisions);
+        }
+        due
+    }
+
+    fn catch_up(&self, now: DateTime<Utc>, missed: u64) -> Waiting {
+        let delay = stable_hash(&self.job.name) % CATCH_UP_SECS;
+        Waiting {
+            not_before: now + TimeDelta::seconds(delay.cast_signed()),
+            missed,
+        }
+    }
+
+    /// Whether a slot that is on time is to be run, by the overlap policy.
+    fn admits(&mut self, slot: DateTime<Utc>, running: usize, decided: &mut Decided) -> bool {
+        let waiting = self.known.waiting.len();
+        let is_admitted = match self.job.overlap {
+            Overlap::Skip => running == 0 && waiting == 0,
+            Overlap::QueueOne => waiting == 0,
+            Overlap::Allow => waiting < MAX_WAITING,
+            Overlap::Replace => {
+                let replaced = std::mem::take(&mut self.known.waiting);
+                Tally::of(replaced.into_keys(), Why::Busy)
+                    .tell(&self.job.name, &mut decided.decisions);
+                if running > 0 {
+                    let function = self.job.name.clone();
+                    decided.decisions.push(Decision::Replace { function });
+                }
+                true
+            }
+        };
+        if !is_admitted {
+            Tally::of([slot], Why::Busy).tell(&self.job.name, &mut decided.decisions);
+        }
+        is_admitted
+    }
+}
+
+/// The slots that have become due.
+#[derive(Default)]
+struct Due {
+    on_time: Vec<(DateTime<Utc>, u64)>,
+    made_up: Vec<(DateTime<Utc>, Waiting)>,
+    last: Option<DateTime<Utc>>,
+}
+
+/// Slots left out for one reason.
+struct Tally {
+    why: Why,
+    first: DateTime<Utc>,
+    last: DateTime<Utc>,
+    count: u64,
+}
+
+impl Tally {
+    fn new(why: Why) -> Self {
+        Self {
+            why,
+            first: DateTime::<Utc>::MAX_UTC,
+            last: DateTime::<Utc>::MIN_UTC,
+            count: 0,
+        }
+    }
+
+    fn of(slots: impl IntoIterator<Item = DateTime<Utc>>, why: Why) -> Self {
+        let mut tally = Self::new(why);
+        slots.into_iter().for_each(|slot| tally.add(slot));
+        tally
+    }
+
+    fn add(&mut self, slot: DateTime<Utc>) {
+        self.first = self.first.min(slot);
+        self.last = self.last.max(slot);
+        self.count += 1;
+    }
+
+    fn tell(self, function: &str, decisions: &mut Vec<Decision>) {
+        if self.count > 0 {
+            decisions.push(Decision::Skip(Skip {
+                function: function.to_owned(),
+                first: self.first,
+                last: self.last,
+                count: self.count,
+                why: self.why,
+            }));
+        }
+    }
+}
+
+/// A function's own share of `window`: the same on every machine and after every restart, and smaller than the time
+/// between two runs, so that no slot is overtaken by the next.
+pub fn offset(name: &str, window: TimeDelta, schedule: &Schedule) -> TimeDelta {
+    // From a fixed day: the answer must not depend on when it is asked.
+    let from = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
+    let runs: Vec<_> = std::iter::successors(schedule.next(from), |run| schedule.next(*run))
+        .take(64)
+        .collect();
+    let gaps = runs.windows(2).map(|pair| pair[1] - pair[0]);
+    let window = gaps.min().map_or(window, |period| window.min(period));
+    match u64::try_from(window.num_seconds()) {
+        Ok(seconds @ 1..) => TimeDelta::seconds((stable_hash(name) % seconds).cast_signed()),
+        _ => TimeDelta::zero(),
+    }
+}
+
+/// FNV-1a, 64 bits: the standard library's hashes may differ from version to version.
+/// <http://www.isthe.com/chongo/tech/comp/fnv/>
+fn stable_hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

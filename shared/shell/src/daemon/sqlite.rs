@@ -1,0 +1,598 @@
+//! The ledger on disk: SQLite in the state directory.
+//!
+//! WAL with `synchronous = FULL`: what a write has said is there after a power cut. Only one thread holds a connection,
+//! and never one of the runtime's. A ledger that cannot be opened is tried again at the next write, so that a full disk
+//! at the start is survived like a later one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lamplighter_core::{Error, Mode, Result};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
+
+use super::planner::{Decided, Decision, Known, Skip, Waiting, Why};
+use super::store::{
+    Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, Reload, RunRow, Store, Write,
+};
+
+/// The ledger's file in the state directory.
+pub const FILE: &str = "lamplighter.sqlite";
+
+/// What `PRAGMA user_version` says of the tables below.
+const VERSION: i64 = 1;
+
+/// How long a write waits for `lamplighter resume`, or that for the daemon.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Times are milliseconds since 1970. Every slot that was ever begun or waits has its row, which is what keeps it from
+/// running twice.
+const TABLES: &str = "
+CREATE TABLE host (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, host TEXT, version TEXT, started_at INTEGER,
+    beat_at INTEGER, stopped_at INTEGER, reload_at INTEGER, reload_error TEXT) STRICT;
+CREATE TABLE jobs (function TEXT PRIMARY KEY, schedule TEXT NOT NULL DEFAULT '', decided_until INTEGER,
+    panics INTEGER NOT NULL DEFAULT 0, paused_at INTEGER, paused_why TEXT) STRICT;
+CREATE TABLE slots (function TEXT NOT NULL, slot INTEGER NOT NULL, not_before INTEGER, missed INTEGER NOT NULL,
+    run_id TEXT, PRIMARY KEY (function, slot)) STRICT, WITHOUT ROWID;
+CREATE TABLE runs (run_id TEXT PRIMARY KEY, function TEXT NOT NULL, slot INTEGER NOT NULL, missed INTEGER NOT NULL,
+    mode TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT, detail TEXT, summary TEXT)
+    STRICT;
+CREATE INDEX runs_of_function ON runs (function, started_at);
+CREATE INDEX runs_by_start ON runs (started_at);
+CREATE TABLE skips (at INTEGER NOT NULL, function TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    count INTEGER NOT NULL, why TEXT NOT NULL) STRICT;
+CREATE INDEX skips_by_time ON skips (at);
+";
+
+const RUN_COLUMNS: &str =
+    "run_id, function, slot, missed, mode, started_at, finished_at, outcome, detail, summary";
+
+/// A ledger in a file.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    connection: Option<Connection>,
+    seen: Option<i64>,
+    /// Copies of a ledger that could not be read where it is.
+    _copy: Option<Copy>,
+}
+
+impl Sqlite {
+    /// The ledger in a state directory, opened at its first use.
+    pub fn new(state_dir: &Path) -> Self {
+        Self {
+            path: state_dir.join(FILE),
+            connection: None,
+            seen: None,
+            _copy: None,
+        }
+    }
+
+    /// The ledger of a state directory for reading only, also for another user, and also while no daemon runs.
+    /// `None` where no daemon has run.
+    pub fn read_only(state_dir: &Path) -> Result<Option<Self>> {
+        let path = state_dir.join(FILE);
+        match std::fs::metadata(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(cannot("read", &path, error)),
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let uri = |path: &Path, more: &str| {
+            let path = path.display().to_string();
+            let path = path
+                .replace('%', "%25")
+                .replace('?', "%3f")
+                .replace('#', "%23");
+            format!("file:{path}{more}")
+        };
+        let opened = |uri: &str| -> rusqlite::Result<Connection> {
+            let connection = Connection::open_with_flags(uri, flags)?;
+            connection.busy_timeout(PATIENCE)?;
+            // The first read is what fails where the files beside the ledger cannot be used.
+            connection.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?;
+            Ok(connection)
+        };
+        let found = |connection, copy| {
+            Ok(Some(Self {
+                path: path.clone(),
+                connection: Some(connection),
+                seen: None,
+                _copy: copy,
+            }))
+        };
+        if let Ok(connection) = opened(&uri(&path, "")) {
+            return found(connection, None);
+        }
+        // After a clean stop there is no WAL, and another user cannot make one: then nothing changes the file either.
+        let wal = beside(&path, "-wal");
+        if !wal.exists()
+            && let Ok(connection) = opened(&uri(&path, "?immutable=1"))
+        {
+            return found(connection, None);
+        }
+        // A WAL that nobody has put in order: read a copy.
+        let copy = Copy::of(&path).map_err(|error| cannot("copy", &path, error))?;
+        match opened(&uri(&copy.folder.join(FILE), "")) {
+            Ok(connection) => found(connection, Some(copy)),
+            Err(error) => Err(cannot("read", &path, error)),
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open(&self.path)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn read<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let path = self.path.clone();
+        read(self.connection()?).map_err(|error| cannot("read", &path, error))
+    }
+}
+
+fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let prepared = || -> rusqlite::Result<(Connection, i64)> {
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version == 0 {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()?;
+        Ok((connection, version))
+    };
+    let (connection, version) = prepared().map_err(|error| cannot("open", path, error))?;
+    if version > VERSION {
+        return Err(Error::permanent(format!(
+            "the ledger `{}` is of a newer Lamplighter (version {version}, this one knows {VERSION})",
+            path.display()
+        )));
+    }
+    Ok(connection)
+}
+
+impl Store for Sqlite {
+    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+        let path = self.path.clone();
+        let connection = self.connection()?;
+        let mut done_before = BTreeSet::new();
+        let mut written = || -> rusqlite::Result<()> {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            done_before = apply(&transaction, write)?;
+            transaction.commit()
+        };
+        written().map_err(|error| cannot("write", &path, error))?;
+        Ok(done_before)
+    }
+
+    fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>> {
+        self.read(|connection| {
+            let mut jobs = BTreeMap::new();
+            let mut rows = connection.prepare_cached(
+                "SELECT function, schedule, decided_until, panics, paused_at, paused_why FROM jobs",
+            )?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                let paused_at: Option<i64> = row.get(4)?;
+                let paused_why: Option<String> = row.get(5)?;
+                let job = JobRow {
+                    known: Known {
+                        decided_until: row.get::<_, Option<i64>>(2)?.map(time),
+                        waiting: BTreeMap::new(),
+                        is_paused: paused_at.is_some(),
+                    },
+                    schedule: row.get(1)?,
+                    panics: row.get(3)?,
+                    paused: paused_at.map(|at| Paused {
+                        at: time(at),
+                        why: paused_why.unwrap_or_default(),
+                    }),
+                };
+                jobs.insert(row.get(0)?, job);
+            }
+            let mut rows = connection.prepare_cached(
+                "SELECT function, slot, not_before, missed FROM slots WHERE run_id IS NULL",
+            )?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                let function: String = row.get(0)?;
+                let job: &mut JobRow = jobs.entry(function).or_default();
+                let waiting = Waiting {
+                    not_before: time(row.get(2)?),
+                    missed: unsigned(row.get(3)?),
+                };
+                job.known.waiting.insert(time(row.get(1)?), waiting);
+            }
+            Ok(jobs)
+        })
+    }
+
+    fn host(&mut self) -> Result<Option<Host>> {
+        self.read(|connection| {
+            connection
+                .query_row(
+                    "SELECT pid, host, version, started_at, beat_at, stopped_at, reload_at, reload_error FROM host",
+                    [],
+                    |row| {
+                        let reload_error: Option<String> = row.get(7)?;
+                        Ok(Host {
+                            pid: row.get(0)?,
+                            host: row.get(1)?,
+                            version: row.get(2)?,
+                            started_at: time(row.get(3)?),
+                            beat_at: time(row.get(4)?),
+                            stopped_at: row.get::<_, Option<i64>>(5)?.map(time),
+                            reload: row.get::<_, Option<i64>>(6)?.map(|at| Reload {
+                                at: time(at),
+                                error: reload_error,
+                            }),
+                        })
+                    },
+                )
+                .optional()
+        })
+    }
+
+    fn runs(&mut self, function: Option<&str>, limit: usize) -> Result<Vec<RunRow>> {
+        let sql = format!(
+            "SELECT {RUN_COLUMNS} FROM runs {} ORDER BY started_at DESC, run_id DESC LIMIT ?2",
+            match function {
+                Some(_) => "WHERE function = ?1",
+                None => "WHERE ?1 IS NULL",
+            }
+        );
+        self.read(|connection| {
+            let mut rows = connection.prepare_cached(&sql)?;
+            let rows = rows.query_map(params![function, limited(limit)], run_row)?;
+            rows.collect()
+        })
+    }
+
+    fn last(&mut self, function: &str, success: bool) -> Result<Option<RunRow>> {
+        let sql = format!(
+            "SELECT {RUN_COLUMNS} FROM runs WHERE function = ?1 AND outcome IN ({}) \
+             ORDER BY started_at DESC, run_id DESC LIMIT 1",
+            outcomes(success)
+        );
+        self.read(|connection| {
+            let mut rows = connection.prepare_cached(&sql)?;
+            rows.query_row([function], run_row).optional()
+        })
+    }
+
+    fn skips(
+        &mut self,
+        function: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(DateTime<Utc>, Skip)>> {
+        self.read(|connection| {
+            let mut rows = connection.prepare_cached(
+                "SELECT at, function, first, last, count, why FROM skips WHERE ?1 IS NULL OR function = ?1 \
+                 ORDER BY at DESC, rowid DESC LIMIT ?2",
+            )?;
+            let rows = rows.query_map(params![function, limited(limit)], |row| {
+                let why: String = row.get(5)?;
+                let skip = Skip {
+                    function: row.get(1)?,
+                    first: time(row.get(2)?),
+                    last: time(row.get(3)?),
+                    count: unsigned(row.get(4)?),
+                    why: Why::ALL
+                        .into_iter()
+                        .find(|known| known.as_str() == why)
+                        .unwrap_or(Why::Busy),
+                };
+                Ok((time(row.get(0)?), skip))
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn was_changed(&mut self) -> Result<bool> {
+        // Changes of other connections only, and no access to the disk while there are none.
+        let version = self
+            .read(|connection| connection.query_row("PRAGMA data_version", [], |row| row.get(0)))?;
+        Ok(self.seen.replace(version) != Some(version))
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<BTreeSet<String>> {
+    match write {
+        Write::Boot(host) => {
+            transaction.execute(
+                "UPDATE runs SET outcome = 'interrupted', finished_at = ?1 WHERE outcome IS NULL",
+                [millis(host.started_at)],
+            )?;
+            put_host(transaction, host)?;
+        }
+        Write::Beat(host) => put_host(transaction, host)?,
+        Write::Job {
+            function,
+            schedule,
+            decided_until,
+        } => {
+            transaction.execute(
+                "INSERT INTO jobs (function, schedule, decided_until) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (function) DO UPDATE SET schedule = ?2, decided_until = ?3",
+                params![function, schedule, millis(*decided_until)],
+            )?;
+        }
+        Write::Tick {
+            at,
+            decided,
+            starts,
+        } => return tick(transaction, *at, decided, starts),
+        Write::Finish(finish) => put_finish(transaction, finish)?,
+        Write::Resume { function } => {
+            transaction.execute(
+                "UPDATE jobs SET panics = 0, paused_at = NULL, paused_why = NULL WHERE function = ?1",
+                [function],
+            )?;
+        }
+        Write::Trim { at } => trim(transaction, *at)?,
+    }
+    Ok(BTreeSet::new())
+}
+
+fn put_host(transaction: &Transaction<'_>, host: &Host) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT OR REPLACE INTO host VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            host.pid,
+            host.host,
+            host.version,
+            millis(host.started_at),
+            millis(host.beat_at),
+            host.stopped_at.map(millis),
+            host.reload.as_ref().map(|reload| millis(reload.at)),
+            host.reload
+                .as_ref()
+                .and_then(|reload| reload.error.as_deref()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn tick(
+    transaction: &Transaction<'_>,
+    at: DateTime<Utc>,
+    decided: &Decided,
+    starts: &[RunRow],
+) -> rusqlite::Result<BTreeSet<String>> {
+    for (function, until) in &decided.until {
+        transaction
+            .prepare_cached("UPDATE jobs SET decided_until = ?2 WHERE function = ?1")?
+            .execute(params![function, millis(*until)])?;
+    }
+    for decision in &decided.decisions {
+        match decision {
+            Decision::Wait {
+                function,
+                slot,
+                waiting,
+            } => {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO slots VALUES (?1, ?2, ?3, ?4, NULL)")?
+                    .execute(params![
+                        function,
+                        millis(*slot),
+                        millis(waiting.not_before),
+                        signed(waiting.missed)
+                    ])?;
+            }
+            Decision::Skip(skip) => {
+                transaction
+                    .prepare_cached(
+                        "DELETE FROM slots WHERE function = ?1 AND slot BETWEEN ?2 AND ?3 AND run_id IS NULL",
+                    )?
+                    .execute(params![skip.function, millis(skip.first), millis(skip.last)])?;
+                transaction
+                    .prepare_cached("INSERT INTO skips VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                    .execute(params![
+                        millis(at),
+                        skip.function,
+                        millis(skip.first),
+                        millis(skip.last),
+                        signed(skip.count),
+                        skip.why.as_str()
+                    ])?;
+            }
+            // The runs below say so.
+            Decision::Start { .. } | Decision::Replace { .. } => {}
+        }
+    }
+    let mut done_before = BTreeSet::new();
+    for start in starts {
+        let slot = millis(start.slot);
+        let begins = transaction
+            .prepare_cached(
+                "INSERT INTO slots VALUES (?1, ?2, NULL, ?3, ?4) ON CONFLICT (function, slot) \
+                 DO UPDATE SET run_id = ?4 WHERE run_id IS NULL",
+            )?
+            .execute(params![
+                start.function,
+                slot,
+                signed(start.missed),
+                start.run_id
+            ])?;
+        if begins == 0 {
+            done_before.insert(start.run_id.clone());
+            continue;
+        }
+        transaction
+            .prepare_cached(&format!(
+                "INSERT INTO runs ({RUN_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL)"
+            ))?
+            .execute(params![
+                start.run_id,
+                start.function,
+                slot,
+                signed(start.missed),
+                start.mode.as_str(),
+                millis(start.started_at),
+                start.finished_at.map(millis),
+                start.outcome.map(Outcome::as_str),
+                start.detail,
+            ])?;
+    }
+    Ok(done_before)
+}
+
+fn put_finish(transaction: &Transaction<'_>, finish: &Finish) -> rusqlite::Result<()> {
+    transaction.execute(
+        "UPDATE runs SET finished_at = ?2, outcome = ?3, detail = ?4, summary = ?5 WHERE run_id = ?1",
+        params![
+            finish.run_id,
+            millis(finish.at),
+            finish.outcome.as_str(),
+            finish.detail,
+            finish.summary.as_ref().map(ToString::to_string),
+        ],
+    )?;
+    transaction.execute(
+        "UPDATE jobs SET panics = ?2 WHERE function = ?1",
+        params![finish.function, finish.panics],
+    )?;
+    if let Some(why) = &finish.pause {
+        transaction.execute(
+            "UPDATE jobs SET paused_at = ?2, paused_why = ?3 WHERE function = ?1",
+            params![finish.function, millis(finish.at), why],
+        )?;
+    }
+    Ok(())
+}
+
+fn trim(transaction: &Transaction<'_>, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    let last = |success| {
+        format!(
+            "SELECT run_id FROM (SELECT run_id, row_number() OVER \
+             (PARTITION BY function ORDER BY started_at DESC, run_id DESC) AS place FROM runs \
+             WHERE outcome IN ({})) WHERE place = 1",
+            outcomes(success)
+        )
+    };
+    let sql = format!(
+        "DELETE FROM runs WHERE outcome IS NOT NULL AND (started_at < ?1 OR run_id IN (SELECT run_id FROM \
+         (SELECT run_id, row_number() OVER (PARTITION BY function ORDER BY started_at DESC, run_id DESC) AS place \
+         FROM runs) WHERE place > ?2)) AND run_id NOT IN ({}) AND run_id NOT IN ({})",
+        last(true),
+        last(false)
+    );
+    let oldest = millis(now - KEPT_FOR);
+    transaction.execute(&sql, params![oldest, limited(KEPT_RUNS)])?;
+    // Slots go by age alone: they are what a clock that goes back runs into.
+    transaction.execute(
+        "DELETE FROM slots WHERE slot < ?1 AND run_id IS NOT NULL",
+        [oldest],
+    )?;
+    transaction.execute("DELETE FROM skips WHERE at < ?1", [oldest])?;
+    Ok(())
+}
+
+/// The outcomes of a success or of a failure, as SQL.
+fn outcomes(success: bool) -> String {
+    let words = Outcome::ALL
+        .into_iter()
+        .filter(|outcome| match success {
+            true => *outcome == Outcome::Ok,
+            false => outcome.is_failure(),
+        })
+        .map(|outcome| format!("'{}'", outcome.as_str()));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let mode: String = row.get(4)?;
+    let outcome: Option<String> = row.get(7)?;
+    let summary: Option<String> = row.get(9)?;
+    Ok(RunRow {
+        run_id: row.get(0)?,
+        function: row.get(1)?,
+        slot: time(row.get(2)?),
+        missed: unsigned(row.get(3)?),
+        mode: match mode.as_str() {
+            "apply" => Mode::Apply,
+            "plan" => Mode::Plan,
+            _ => Mode::DryRun,
+        },
+        started_at: time(row.get(5)?),
+        finished_at: row.get::<_, Option<i64>>(6)?.map(time),
+        outcome: outcome.and_then(|word| Outcome::parse(&word)),
+        detail: row.get(8)?,
+        summary: summary.and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+fn millis(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis()
+}
+
+fn time(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    beside.into()
+}
+
+fn cannot(
+    verb: &str,
+    path: &Path,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::permanent(format!("cannot {verb} the ledger `{}`", path.display())).caused_by(error)
+}
+
+/// A copy of a ledger and its WAL, in a folder of its own that goes away with it.
+#[derive(Debug)]
+struct Copy {
+    folder: PathBuf,
+}
+
+impl Copy {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let name = format!("lamplighter-{}", ulid::Ulid::generate());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder)?;
+        let copy = Self { folder };
+        std::fs::copy(path, copy.folder.join(FILE))?;
+        let wal = beside(path, "-wal");
+        if wal.exists() {
+            std::fs::copy(wal, copy.folder.join(format!("{FILE}-wal")))?;
+        }
+        Ok(copy)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // It is in the folder for what may go away.
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
