@@ -1,7 +1,11 @@
-//! The simulated account of the demo: a fleet over three regions, with what makes real fleets awkward.
+//! The simulated account of the demo: a fleet over three regions, users, security groups and certificates, with what
+//! makes real accounts awkward.
 
 use chrono::{DateTime, Duration, Utc};
-use lamplighter_local_aws::{Instance, World};
+use lamplighter_local_aws::{
+    AcmCertificate, IamKey, IamUser, Instance, NetworkInterface, SecurityGroup, SecurityGroupRule,
+    World,
+};
 
 /// The account's id.
 pub const ACCOUNT: &str = "111122223333";
@@ -92,5 +96,66 @@ pub fn world(now: DateTime<Utc>) -> World {
     for (region, instance) in fleet.drain(..) {
         world = world.instance(ACCOUNT, region, instance);
     }
+    certificates(groups(users(world, now)))
+}
+
+/// Users as they come: careful, careless, and a robot that nobody remembers.
+fn users(world: World, now: DateTime<Utc>) -> World {
+    let days = |count| now - Duration::days(count);
+    let user = |name: &str| IamUser::new(name).created_at(days(500));
     world
+        .account_alias(ACCOUNT, "acme-demo")
+        .user(ACCOUNT, user("ann").password().virtual_mfa())
+        .user(
+            ACCOUNT,
+            user("bob")
+                .password()
+                .attached("arn:aws:iam::aws:policy/AdministratorAccess"),
+        )
+        .user(ACCOUNT, user("carol").password())
+        .user(
+            ACCOUNT,
+            user("ci-deploy").key(IamKey::new("AKIAEXAMPLE000000001", days(400)).used_at(days(1))),
+        )
+        .user(
+            ACCOUNT,
+            user("old-robot").key(IamKey::new("AKIAEXAMPLE000000002", days(200))),
+        )
+}
+
+/// Groups that are open on purpose, by mistake, and in two halves.
+fn groups(world: World) -> World {
+    let tcp = |id: &str, port: i32, source: &str| {
+        SecurityGroupRule::ingress(id, "tcp", port, port, source)
+    };
+    let web = SecurityGroup::new("sg-0a11ce00000000001", "web")
+        .rule(tcp("sgr-0a11ce00000000001", 443, "0.0.0.0/0"))
+        .rule(tcp("sgr-0a11ce00000000002", 443, "::/0"));
+    let bastion = SecurityGroup::new("sg-0a11ce00000000002", "bastion")
+        .rule(tcp("sgr-0a11ce00000000003", 22, "0.0.0.0/0").described("just for a minute"));
+    let database = SecurityGroup::new("sg-0a11ce00000000003", "database")
+        .rule(tcp("sgr-0a11ce00000000004", 5432, "0.0.0.0/1"))
+        .rule(tcp("sgr-0a11ce00000000005", 5432, "128.0.0.0/1"))
+        .rule(tcp("sgr-0a11ce00000000006", 5432, "10.0.0.0/8"));
+    world
+        .security_group(ACCOUNT, "eu-west-1", web)
+        .security_group(ACCOUNT, "eu-west-1", bastion)
+        .security_group(ACCOUNT, "us-east-1", database)
+        .network_interface(
+            ACCOUNT,
+            "eu-west-1",
+            NetworkInterface::new("eni-0a11ce00000000001", ["sg-0a11ce00000000002"])
+                .public("198.51.100.7"),
+        )
+}
+
+/// One certificate for each bucket.
+fn certificates(world: World) -> World {
+    let expired = include_str!("certificates/server.pem");
+    let expiring = AcmCertificate::imported(include_str!("certificates/six-days.pem"));
+    let valid = AcmCertificate::issued(include_str!("certificates/rsa-3072.pem"));
+    world
+        .server_certificate(ACCOUNT, "old-load-balancer", expired, None)
+        .certificate(ACCOUNT, "eu-west-1", expiring)
+        .certificate(ACCOUNT, "us-east-1", valid)
 }
