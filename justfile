@@ -27,6 +27,7 @@ deny:
 # Writes policies/*.json anew: what each function may ever need.
 policies:
     cargo build --quiet
+    target/debug/lamplighter policy deploy --output policies/deploy.json
     for manifest in functions/*/Cargo.toml; do \
         function=$(basename "$(dirname "$manifest")"); \
         [ "$function" = lamplighter ] || target/debug/lamplighter policy "$function" \

@@ -8,6 +8,7 @@ mod canary;
 mod command_line;
 mod daemon;
 mod delivery;
+mod deploy;
 mod faults;
 mod harness;
 mod house;

@@ -565,3 +565,50 @@ fn keys_alone_are_no_console() {
     ));
     assert!(findings(&round(&aws, "").code(0).json()).is_empty());
 }
+
+#[test]
+fn every_account_is_read_once_whatever_its_regions_and_one_that_is_closed_hides_no_other() {
+    let other = "210987654321";
+    let role = format!("arn:aws:iam::{other}:role/target");
+    let wrong = "arn:aws:iam::210987654321:role/None";
+    let world = world().assumable_role(&role, None);
+    let world = world.assumable_role(&format!("arn:aws:iam::{ACCOUNT}:role/target"), None);
+    let aws = serve(
+        world
+            .user(ACCOUNT, IamUser::new("ann").password())
+            .user(other, IamUser::new("bob").password()),
+    );
+    let config = |role: &str| {
+        format!(
+            "[[aws.accounts]]\nid = \"{ACCOUNT}\"\nrole = \"arn:aws:iam::{ACCOUNT}:role/target\"\n\
+             regions = [\"all\"]\n[[aws.accounts]]\nid = \"{other}\"\nrole = \"{role}\"\n"
+        )
+    };
+    let program = |role: &str| {
+        Lamplighter::new(["run", "audit-mfa", "--dry-run", "--format", "json"])
+            .on(&aws)
+            .config(&config(role))
+            .run()
+    };
+    let run = program(&role).code(0).json();
+    assert_eq!(
+        findings(&run),
+        [
+            "fail console-user-without-mfa user/ann",
+            "fail console-user-without-mfa user/bob"
+        ]
+    );
+    let scopes: Vec<&str> = run["coverage"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|row| row["scope"].as_str())
+        .collect();
+    assert_eq!(scopes, ["123456789012/iam", "210987654321/iam"]);
+    let closed = program(wrong).code(4).json();
+    assert_eq!(
+        findings(&closed),
+        ["fail console-user-without-mfa user/ann"]
+    );
+    assert_eq!(closed["coverage"][1]["status"], "unreadable");
+}

@@ -1,5 +1,7 @@
 //! The real `lamplighter daemon`: starts what is due and nothing before, never twice at once, and stops when told.
 
+mod ledger;
+
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};

@@ -70,9 +70,16 @@ impl Lamplighter {
     pub fn program<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let mut command = Command::new(programs().join(name));
+        command.args(args).env_clear();
+        // The default is a folder of the whole machine, and there is one daemon for each.
+        let keeps_state = ["daemon", "status", "history", "resume"];
+        if command
+            .get_args()
+            .any(|arg| keeps_state.iter().any(|known| arg == *known))
+        {
+            command.env("LAMPLIGHTER_DAEMON__STATE_DIR", folder.path());
+        }
         command
-            .args(args)
-            .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", folder.path())
             .current_dir(folder.path())

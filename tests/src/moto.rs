@@ -196,7 +196,7 @@ struct Moto {
 
 impl Moto {
     fn start() -> Self {
-        let bin = install();
+        let bin = venv("moto", &[MOTO]);
         // Free a moment ago; moto says so if it is not any more, and does not answer.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
@@ -264,26 +264,29 @@ impl Drop for Moto {
     }
 }
 
-/// Installs moto into a virtual environment in the target folder, once, and answers where its programs are. pip's own
-/// configuration says where packages come from.
-fn install() -> PathBuf {
+/// Installs Python packages into a virtual environment of this name in the target folder, once, and answers where its
+/// programs are. pip's own configuration says where packages come from.
+pub fn venv(name: &str, packages: &[&str]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(folder).expect("the target folder is writable");
     // Another run of these tests may be installing it just now.
-    let lock = File::create(folder.join("moto.lock")).expect("the lock is writable");
+    let lock = File::create(folder.join(format!("{name}.lock"))).expect("the lock is writable");
     lock.lock().expect("it can be locked");
-    let venv = folder.join("moto");
+    let venv = folder.join(name);
     let done = venv.join("installed");
     let bin = venv.join("bin");
-    if fs::read_to_string(&done).is_ok_and(|text| text == MOTO) {
+    let wanted = packages.join("\n");
+    if fs::read_to_string(&done).is_ok_and(|text| text == wanted) {
         return bin;
     }
     // Half of one may be there.
     fs::remove_dir_all(&venv).ok();
     let python = ["-m", "venv", venv.to_str().expect("a path in UTF-8")];
     run(Command::new("python3").args(python));
-    run(Command::new(bin.join("pip")).args(["install", "--quiet", MOTO]));
-    fs::write(done, MOTO).expect("the venv is writable");
+    run(Command::new(bin.join("pip"))
+        .args(["install", "--quiet"])
+        .args(packages));
+    fs::write(done, wanted).expect("the venv is writable");
     bin
 }
 

@@ -22,7 +22,12 @@ pub struct Process {
 impl Process {
     /// Starts it. Its output is read all the time: a full pipe would stop it.
     pub fn start(program: Lamplighter) -> Self {
-        let (mut command, folder) = program.into_command();
+        let (command, folder) = program.into_command();
+        Self::of(command, folder)
+    }
+
+    /// Starts a command in its own way.
+    pub fn of(mut command: Command, folder: tempfile::TempDir) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -36,6 +41,11 @@ impl Process {
             stdout,
             stderr,
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has said on stderr so far.

@@ -20,6 +20,7 @@ impl Connect for AuditAccessKeys {
     type Applier = Deactivator;
 
     const TRIGGER: &'static str = "schedule";
+    const IS_GLOBAL: bool = true;
     const RULES: &'static [&'static str] =
         &[AGE_RULE, UNUSED_RULE, NEVER_RULE, TWO_RULE, ROOT_RULE];
     const CHANGES: &'static str = "opt-in: deactivates old or unused access keys";

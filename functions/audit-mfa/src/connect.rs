@@ -19,6 +19,7 @@ impl Connect for AuditMfa {
     type Applier = Enforcer;
 
     const TRIGGER: &'static str = "schedule";
+    const IS_GLOBAL: bool = true;
     const RULES: &'static [&'static str] = &[
         "console-user-without-mfa",
         "root-without-mfa",

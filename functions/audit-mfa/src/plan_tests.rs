@@ -281,7 +281,7 @@ fn the_root_user_is_judged_by_what_is_true_now() {
         row(Answer::Yes),
         Some(Err("not allowed to call `iam:GetAccountSummary`".to_owned())),
         expect![[r#"
-            unknown critical root-without-mfa: The root user of account 111122223333: It could not be told: not allowed to call `iam:GetAccountSummary`.
+            unknown critical root-without-mfa: The root user of account 111122223333: whether it is safe could not be told: not allowed to call `iam:GetAccountSummary`.
         "#]],
     );
     check_root(
@@ -431,7 +431,7 @@ fn the_caller_strange_marks_and_the_unknown_are_left_alone() {
             skip lamplighter: Lamplighter itself runs as this user
             skip word: protected: its mark `lamplighter:deny-after` holds `never`, which is not a deadline as Lamplighter writes it
             skip far: protected: its mark `lamplighter:deny-after` holds `2027-01-01T00:00:00Z`, later than the warning of 7 days allows
-            skip copied: protected: its mark `lamplighter:deny-after` holds `2024-01-01T00:00:00Z`, a time before the user existed
+            skip copied: protected: its mark `lamplighter:deny-after` holds `2024-01-01T00:00:00Z`, too early for a warning since the user exists, so it was copied or written by hand
             skip ageless: the credential report does not say since when it exists
             skip unread: its tags could not be read
             fail high console-user-without-mfa: User `lamplighter` can sign in to the console without MFA.

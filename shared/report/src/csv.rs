@@ -60,7 +60,7 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
             ..Row::default()
         });
     }
-    for finding in story::findings(run, options) {
+    for finding in story::findings_and_certificates(run, options) {
         table.push(&Row {
             kind: "finding",
             account: &finding.account,

@@ -12,24 +12,29 @@ use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, escap
 use serde::Serialize;
 
 use crate::Options;
+use crate::certificates::page::{self, Section};
 use crate::escape::{literals, visible};
+use crate::listed::{Extent, Listed};
 use crate::since::{self, News};
-use crate::story::{self, Listed, Rank, SkippedGroup};
+use crate::story::{self, Rank, SkippedGroup};
 use crate::words;
 
-/// The name ends in `.html`, which switches the escaping on.
+/// The names end in `.html`, which switches the escaping on.
 const NAME: &str = "report.html";
+const NAME_OF_CERTIFICATES: &str = "certificates.html";
 const TEMPLATE: &str = include_str!("templates/report.html");
+const TEMPLATE_OF_CERTIFICATES: &str = include_str!("templates/certificates.html");
 const STYLE: &str = include_str!("templates/report.css");
 const STYLE_FOR_SCREENS: &str = include_str!("templates/screens.css");
+const STYLE_OF_TIMELINE: &str = include_str!("templates/timeline.css");
 
 /// The page.
 pub(crate) fn render(run: &Run, options: &Options) -> String {
-    render_first(run, options, usize::MAX)
+    render_extent(run, options, Extent::Whole)
 }
 
-/// The page with at most `most` rows in each list.
-pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String {
+/// The page with lists of that extent.
+pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // A line that holds only a block leaves no empty line behind.
@@ -46,7 +51,14 @@ pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String 
         Value::from_safe_string(html_sentence(text))
     });
     environment
-        .render_named_str(NAME, TEMPLATE, Value::from(Serde(view(run, options, most))))
+        .add_template(NAME_OF_CERTIFICATES, TEMPLATE_OF_CERTIFICATES)
+        .expect("the template is part of the program, and the tests render it");
+    environment
+        .render_named_str(
+            NAME,
+            TEMPLATE,
+            Value::from(Serde(view(run, options, extent))),
+        )
         .expect("the template is part of the program, and every member it names is in the view")
 }
 
@@ -85,6 +97,7 @@ pub fn html_sentence(text: &str) -> String {
 struct View<'a> {
     style: Value,
     style_for_screens: Value,
+    style_of_timeline: Value,
     title: String,
     function: &'a str,
     outcome: &'static str,
@@ -94,14 +107,14 @@ struct View<'a> {
     summary: String,
     mode: &'static str,
     account: String,
-    started_at: String,
-    duration: String,
+    when: String,
     trigger: String,
     refusal: Option<Refusal<'a>>,
     tiles: Vec<Tile>,
     since: Option<String>,
     errors: List<ErrorLine<'a>>,
     findings: List<FindingLine<'a>>,
+    certificates: Option<Section<'a>>,
     actions: List<ActionLine<'a>>,
     skipped: List<SkippedLine<'a>>,
     resolved: List<ResolvedLine<'a>>,
@@ -186,7 +199,7 @@ struct SkippedLine<'a> {
     count: String,
     reason: &'a str,
     names: Vec<&'a str>,
-    hidden: Option<String>,
+    rest: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -218,12 +231,14 @@ struct CoverageLine<'a> {
     error: Option<&'a str>,
 }
 
-fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
+fn view<'a>(run: &'a Run, options: &Options, extent: Extent) -> View<'a> {
+    let most = extent.most();
     let coverage = story::coverage(run);
     let news = News::of(run);
     View {
         style: Value::from_safe_string(STYLE.to_owned()),
         style_for_screens: Value::from_safe_string(STYLE_FOR_SCREENS.to_owned()),
+        style_of_timeline: Value::from_safe_string(STYLE_OF_TIMELINE.to_owned()),
         title: story::subject(run),
         function: &run.function,
         outcome: run.outcome.as_str(),
@@ -233,8 +248,7 @@ fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
         summary: story::summary(run),
         mode: story::mode(run),
         account: words::account_name(run),
-        started_at: words::time(run.started_at),
-        duration: words::duration(run),
+        when: words::when(run),
         trigger: words::trigger(run),
         refusal: story::refusal(run).map(|(title, reason)| Refusal { title, reason }),
         tiles: tiles(run),
@@ -243,15 +257,20 @@ fn view<'a>(run: &'a Run, options: &Options, most: usize) -> View<'a> {
             scope: &error.scope,
             message: &error.message,
         }),
-        findings: List::of(story::findings(run, options), most, |finding| {
-            finding_line(run, finding, news.mark(finding))
-        }),
+        findings: List::of(
+            story::findings_beside_certificates(run, options),
+            most,
+            |finding| finding_line(run, finding, news.mark(finding)),
+        ),
+        certificates: page::section(run, options, extent),
         actions: List::of(story::all_actions(run), most, |action| {
             action_line(run, action)
         }),
         skipped: List {
             total: run.skipped.len(),
-            ..List::listed(story::first_skipped(run, options, most), skipped_line)
+            ..List::listed(story::first_skipped(run, options, most), |group| {
+                skipped_line(group, extent)
+            })
         },
         resolved: List::of(since::resolved(run), most, |finding| ResolvedLine {
             resource: words::resource_part(&finding.resource),
@@ -355,10 +374,10 @@ fn action_line<'a>(run: &Run, action: &'a ActionRow) -> ActionLine<'a> {
     }
 }
 
-fn skipped_line(group: SkippedGroup<'_>) -> SkippedLine<'_> {
+fn skipped_line(group: SkippedGroup<'_>, extent: Extent) -> SkippedLine<'_> {
     SkippedLine {
         count: words::number(group.count),
-        hidden: (group.hidden() > 0).then(|| words::number(group.hidden())),
+        rest: group.rest(extent),
         reason: group.reason,
         names: group.names,
     }

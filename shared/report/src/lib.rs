@@ -8,12 +8,14 @@
 //!
 //! A further format is one file with a `render` function, and one line in `formats!` below.
 
+mod certificates;
 mod csv;
 mod escape;
 mod html;
 mod json;
 mod jsonl;
 mod junit;
+mod listed;
 mod mailable;
 mod markdown;
 mod ocsf;
@@ -29,6 +31,7 @@ use std::str::FromStr;
 
 use lamplighter_core::Run;
 
+pub use certificates::is_listed;
 pub use escape::visible;
 pub use html::html_sentence;
 pub use mailable::{Mailable, render_for_mail};
@@ -37,7 +40,8 @@ pub use story::subject;
 /// What a report lists, and how wide it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// List findings that pass or do not apply too, and every name of what was skipped.
+    /// List findings that pass or do not apply too, and every name of what was skipped. Certificates are listed
+    /// whatever their verdict is.
     pub all: bool,
     /// Colour the text format. Whatever a colour says is said in words too.
     pub colour: bool,

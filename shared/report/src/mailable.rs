@@ -4,6 +4,8 @@ use std::iter;
 
 use lamplighter_core::Run;
 
+use crate::certificates::{self, Group};
+use crate::listed::Extent;
 use crate::{Options, csv, html, since, story, text};
 
 /// Gmail hides what comes after some 102 KB of HTML behind a link, and few people follow it.
@@ -25,7 +27,7 @@ pub struct Mailable {
     pub html: String,
     /// The whole report as a table: every finding, action, skipped resource, error, scope and note.
     pub csv: String,
-    /// Whether text and HTML leave rows out and speak of the attached CSV, so that it has to be attached.
+    /// Whether text and HTML leave rows or names out and speak of the attached CSV, so that it has to be attached.
     pub is_cut: bool,
 }
 
@@ -33,10 +35,17 @@ pub struct Mailable {
 /// and say how much more is in the attached CSV; the text ends at the same rows.
 pub fn render_for_mail(run: &Run) -> Mailable {
     let options = Options::default();
+    let skipped = story::skipped(run, &options);
+    let groups = certificates::groups(run);
+    let lengths = |groups: &[Group<'_>; 3]| groups.each_ref().map(|group| group.all.len());
+    let longest_group = groups
+        .as_ref()
+        .map_or(0, |groups| lengths(groups).into_iter().fold(0, usize::max));
     let longest = [
         story::findings(run, &options).len(),
         run.actions.len(),
-        story::skipped(run, &options).len(),
+        skipped.len(),
+        longest_group,
         run.coverage.len(),
         story::errors(run).len(),
         run.notes.len(),
@@ -48,14 +57,14 @@ pub fn render_for_mail(run: &Run) -> Mailable {
     let start = longest.min(MOST_ROWS);
     let (most, html) = iter::once(start)
         .chain(FEWER_ROWS.into_iter().filter(|rows| *rows < start))
-        .map(|most| (most, html::render_first(run, &options, most)))
+        .map(|most| (most, html::render_extent(run, &options, Extent::Mail(most))))
         // Without a single row, what is left is the summary: that is sent however long it is.
         .find(|(most, html)| html.len() <= MOST_HTML_BYTES || *most == 0)
         .expect("the last length that is tried is 0");
     Mailable {
-        text: text::render_first(run, &options, most),
+        text: text::render_extent(run, &options, Extent::Mail(most)),
         html,
         csv: csv::render(run, &options),
-        is_cut: most < longest,
+        is_cut: most < longest || skipped.iter().any(|group| group.hidden() > 0),
     }
 }

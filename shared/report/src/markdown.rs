@@ -8,7 +8,9 @@ use lamplighter_core::{
 };
 
 use crate::Options;
+use crate::certificates;
 use crate::escape::{literals, visible};
+use crate::listed::Extent;
 use crate::since::{self, News};
 use crate::story::{self, Rank};
 use crate::words;
@@ -38,6 +40,7 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
         }
     }
     findings(&mut page, run, options);
+    certificates(&mut page, run, options);
     actions(&mut page, run);
     skipped(&mut page, run, options);
     resolved(&mut page, run);
@@ -59,20 +62,19 @@ fn headline(run: &Run) -> String {
         None => format!("**{}**", run.outcome.as_str()),
     };
     format!(
-        "# {}: {}\n\n{outcome} · {} · {} · {}, took {} · {}, run {}\n",
+        "# {}: {}\n\n{outcome} · {} · {} · {} · {}, run {}\n",
         prose(&run.function),
         prose(&story::gist(run)),
         story::mode(run),
         prose(&words::account_name(run)),
-        words::time(run.started_at),
-        words::duration(run),
+        words::when(run),
         words::trigger(run),
         literal(&run.run_id),
     )
 }
 
 fn findings(page: &mut String, run: &Run, options: &Options) {
-    let findings = story::findings(run, options);
+    let findings = story::findings_beside_certificates(run, options);
     if findings.is_empty() {
         return;
     }
@@ -105,6 +107,47 @@ fn findings(page: &mut String, run: &Run, options: &Options) {
                 prose(&words::place(run, account, region.as_deref())),
             ],
         );
+    }
+}
+
+/// Every certificate, the three buckets each under its own heading.
+fn certificates(page: &mut String, run: &Run, options: &Options) {
+    let Some(groups) = certificates::groups(run) else {
+        return;
+    };
+    heading(page, "Certificates", certificates::count(&groups));
+    for group in &groups {
+        if !page.ends_with("\n\n") {
+            page.push('\n');
+        }
+        page.push_str(&format!(
+            "### {} ({})\n\n",
+            group.bucket.title(),
+            words::number(group.all.len())
+        ));
+        let (rows, rest) = group.listed(options, Extent::Whole);
+        if rows.is_empty() {
+            page.push_str("none\n");
+            continue;
+        }
+        table(page, &["Certificate", "Ends", "Left", "Where"]);
+        for certificate in &rows {
+            let (places, more_places) = certificate.places();
+            let mut places: Vec<String> = places.into_iter().map(literal).collect();
+            places.extend(more_places);
+            row(
+                page,
+                &[
+                    literal(certificate.name()),
+                    words::time(certificate.not_after()),
+                    certificate.left(run),
+                    places.join("<br>"),
+                ],
+            );
+        }
+        if let Some(rest) = rest {
+            page.push_str(&format!("\n{}\n", prose(&rest)));
+        }
     }
 }
 
@@ -150,10 +193,9 @@ fn skipped(page: &mut String, run: &Run, options: &Options) {
     heading(page, "Skipped", run.skipped.len());
     for group in story::skipped(run, options) {
         let names: Vec<String> = group.names.iter().map(|name| literal(name)).collect();
-        let more = match group.hidden() {
-            0 => String::new(),
-            hidden => format!(" and {} more (`--all` lists them)", words::number(hidden)),
-        };
+        let more = group
+            .rest(Extent::Whole)
+            .map_or_else(String::new, |rest| format!(" {rest}"));
         page.push_str(&format!(
             "- **{}** {}: {}{more}\n",
             words::number(group.count),

@@ -8,7 +8,9 @@ use lamplighter_core::{
 };
 
 use crate::Options;
+use crate::certificates::is_listed;
 use crate::escape::visible;
+use crate::listed::{Extent, Listed};
 use crate::words::{account_name, counted, is_region, number, short_name};
 
 /// A group of more names than this is cut short unless everything was asked for.
@@ -216,28 +218,6 @@ pub(crate) fn is_about_coverage(run: &Run, error: &ErrorRow) -> bool {
     })
 }
 
-/// The first rows of a list. The rest is left out where the report would become too long.
-pub(crate) struct Listed<T> {
-    /// What is shown.
-    pub(crate) rows: Vec<T>,
-    /// How many are not.
-    hidden: usize,
-}
-
-impl<T> Listed<T> {
-    /// At most `most` of `rows`.
-    pub(crate) fn first(mut rows: Vec<T>, most: usize) -> Self {
-        let hidden = rows.len().saturating_sub(most);
-        rows.truncate(most);
-        Self { rows, hidden }
-    }
-
-    /// Where the rest is: `and 4,812 more in the attached CSV`.
-    pub(crate) fn rest(&self) -> Option<String> {
-        (self.hidden > 0).then(|| format!("and {} more in the attached CSV", number(self.hidden)))
-    }
-}
-
 /// Where a finding stands in the report: the worst first, and what is fine at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
@@ -275,11 +255,34 @@ impl Rank {
 
 /// The findings to list, worst first, then by account, region and resource.
 pub(crate) fn findings<'a>(run: &'a Run, options: &Options) -> Vec<&'a Finding> {
-    let mut findings: Vec<&Finding> = if options.all {
+    sorted(if options.all {
         run.findings.iter().collect()
     } else {
         run.problems().collect()
-    };
+    })
+}
+
+/// The findings of a report with a section for certificates: one that only says that all is well stands there, and is
+/// not said twice.
+pub(crate) fn findings_beside_certificates<'a>(
+    run: &'a Run,
+    options: &Options,
+) -> Vec<&'a Finding> {
+    let mut findings = findings(run, options);
+    findings.retain(|finding| finding.verdict != Verdict::Pass || !is_listed(finding));
+    findings
+}
+
+/// The findings of a table without sections: certificates that are fine too.
+pub(crate) fn findings_and_certificates<'a>(run: &'a Run, options: &Options) -> Vec<&'a Finding> {
+    let all = run.findings.iter();
+    sorted(
+        all.filter(|finding| options.all || is_listed(finding))
+            .collect(),
+    )
+}
+
+fn sorted(mut findings: Vec<&Finding>) -> Vec<&Finding> {
     findings.sort_by_key(|finding| {
         (
             Rank::of(finding),
@@ -346,6 +349,17 @@ impl SkippedGroup<'_> {
     /// How many are not shown.
     pub(crate) fn hidden(&self) -> usize {
         self.count - self.names.len()
+    }
+
+    /// What stands behind the names: `and 18 more (the attached CSV has them)`.
+    pub(crate) fn rest(&self, extent: Extent) -> Option<String> {
+        (self.hidden() > 0).then(|| {
+            format!(
+                "and {} more ({})",
+                number(self.hidden()),
+                extent.where_names_are()
+            )
+        })
     }
 }
 

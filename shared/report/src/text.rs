@@ -3,28 +3,32 @@
 use lamplighter_core::{DeliveryOutcome, Finding, Run, RunOutcome, Verdict};
 
 use crate::Options;
+use crate::certificates::{self, Bucket};
+use crate::listed::{Extent, Listed};
 use crate::page::{
     Page, action_style, outcome_style, plain, quiet, severity_style, strong, styled,
 };
 use crate::since::{self, News};
-use crate::story::{self, Listed, Rank};
+use crate::story::{self, Rank};
 use crate::words;
 
 /// The report as text.
 pub(crate) fn render(run: &Run, options: &Options) -> String {
-    render_first(run, options, usize::MAX)
+    render_extent(run, options, Extent::Whole)
 }
 
-/// The report as text with at most `most` rows in each list.
-pub(crate) fn render_first(run: &Run, options: &Options, most: usize) -> String {
+/// The report as text with lists of that extent.
+pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> String {
+    let most = extent.most();
     let mut page = Page::new(options.width, options.colour);
     headline(&mut page, run);
     refusal(&mut page, run);
     summary(&mut page, run, most);
     errors(&mut page, run, most);
     findings(&mut page, run, options, most);
+    certificates(&mut page, run, options, extent);
     actions(&mut page, run, most);
-    skipped(&mut page, run, options, most);
+    skipped(&mut page, run, options, extent);
     resolved(&mut page, run, most);
     exceptions(&mut page, run, most);
     closing(&mut page, run, most);
@@ -51,11 +55,7 @@ fn headline(page: &mut Page, run: &Run) {
         2,
         &[
             plain(words::account_name(run)),
-            plain(format!(
-                ", {}, took {}",
-                words::time(run.started_at),
-                words::duration(run)
-            )),
+            plain(format!(", {}", words::when(run))),
         ],
     );
     page.paragraph(
@@ -148,7 +148,7 @@ fn errors(page: &mut Page, run: &Run, most: usize) {
 }
 
 fn findings(page: &mut Page, run: &Run, options: &Options, most: usize) {
-    let findings = story::findings(run, options);
+    let findings = story::findings_beside_certificates(run, options);
     if findings.is_empty() {
         return;
     }
@@ -213,6 +213,53 @@ fn finding_lines(page: &mut Page, finding: &Finding, mark: Option<&'static str>)
     }
     page.paragraph(6, 8, &spans);
     page.paragraph(8, 8, &[plain(&finding.message)]);
+}
+
+/// Every certificate, the three buckets each under its own heading.
+fn certificates(page: &mut Page, run: &Run, options: &Options, extent: Extent) {
+    let Some(groups) = certificates::groups(run) else {
+        return;
+    };
+    heading(page, "Certificates", certificates::count(&groups));
+    for (index, group) in groups.iter().enumerate() {
+        if index > 0 {
+            page.gap();
+        }
+        let style = match group.bucket {
+            Bucket::Expired => outcome_style(RunOutcome::Failed),
+            Bucket::Expiring => outcome_style(RunOutcome::Partial),
+            Bucket::Valid => outcome_style(RunOutcome::Ok),
+        };
+        page.paragraph(
+            2,
+            4,
+            &[
+                styled(style, group.bucket.title()),
+                quiet(format!(" ({})", words::number(group.all.len()))),
+            ],
+        );
+        let (rows, rest) = group.listed(options, extent);
+        for certificate in &rows {
+            page.paragraph(
+                4,
+                6,
+                &[
+                    strong(certificate.name()),
+                    plain(format!(
+                        "  {}, {}",
+                        words::time(certificate.not_after()),
+                        certificate.left(run)
+                    )),
+                ],
+            );
+            let (places, more_places) = certificate.places();
+            let places = places.into_iter().map(str::to_owned).chain(more_places);
+            page.paragraph(6, 6, &[quiet(places.collect::<Vec<_>>().join(", "))]);
+        }
+        if let Some(rest) = rest {
+            page.paragraph(4, 6, &[strong(rest)]);
+        }
+    }
 }
 
 /// What was found before and is not there any more.
@@ -315,12 +362,12 @@ fn actions(page: &mut Page, run: &Run, most: usize) {
     rest(page, &Listed::first(story::all_actions(run), most));
 }
 
-fn skipped(page: &mut Page, run: &Run, options: &Options, most: usize) {
+fn skipped(page: &mut Page, run: &Run, options: &Options, extent: Extent) {
     if run.skipped.is_empty() {
         return;
     }
     heading(page, "Skipped", run.skipped.len());
-    let groups = story::first_skipped(run, options, most);
+    let groups = story::first_skipped(run, options, extent.most());
     for group in &groups.rows {
         let count = words::number(group.count);
         page.paragraph(
@@ -329,11 +376,8 @@ fn skipped(page: &mut Page, run: &Run, options: &Options, most: usize) {
             &[strong(count), plain("  "), plain(group.reason)],
         );
         let mut names = group.names.join(", ");
-        if group.hidden() > 0 {
-            names.push_str(&format!(
-                " and {} more (`--all` lists them)",
-                words::number(group.hidden())
-            ));
+        if let Some(rest) = group.rest(extent) {
+            names.push_str(&format!(" {rest}"));
         }
         page.paragraph(8, 8, &[quiet(names)]);
     }

@@ -1,6 +1,6 @@
 //! Names, places, times and numbers as people read them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_core::{DeliveryOutcome, Run, Trigger};
 
 use crate::escape::visible;
@@ -91,14 +91,32 @@ pub(crate) fn trigger(run: &Run) -> String {
     }
 }
 
-/// How long the run took: `2 s`, `4 min 10 s`.
-pub(crate) fn duration(run: &Run) -> String {
-    let milliseconds = (run.finished_at - run.started_at).num_milliseconds().max(0);
+/// When the run began and how long it took: `2026-11-22 06:00:00 UTC, took 2 s`.
+///
+/// Where the clock stands still, or was cut to seconds, nothing is known of how long it took, and nothing is said.
+pub(crate) fn when(run: &Run) -> String {
+    let start = time(run.started_at);
+    let milliseconds = (run.finished_at - run.started_at).num_milliseconds();
     match (milliseconds / 60_000, milliseconds / 1000 % 60) {
-        (0, 0) => format!("{milliseconds} ms"),
-        (0, seconds) => format!("{seconds} s"),
-        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+        _ if milliseconds <= 0 => start,
+        (0, 0) => format!("{start}, took {milliseconds} ms"),
+        (0, seconds) => format!("{start}, took {seconds} s"),
+        (minutes, seconds) => format!("{start}, took {minutes} min {seconds} s"),
     }
+}
+
+/// A duration in its largest unit of which there are at least two, rounded down: `11 hours` is never `0 days`.
+pub(crate) fn span(duration: TimeDelta) -> String {
+    let units = [
+        (duration.num_days(), "day"),
+        (duration.num_hours(), "hour"),
+        (duration.num_minutes(), "minute"),
+    ];
+    let (count, unit) = units
+        .into_iter()
+        .find(|(count, _)| *count >= 2)
+        .unwrap_or((duration.num_seconds(), "second"));
+    counted(usize::try_from(count).unwrap_or_default(), unit)
 }
 
 /// A time as people read it: `2026-11-22 06:00:00 UTC`.
@@ -193,6 +211,22 @@ mod tests {
         }
         for service in ["iam", "acm", "certificate-files", ""] {
             assert!(!is_region(service), "{service}");
+        }
+    }
+
+    #[test]
+    fn spans_are_in_the_largest_unit_of_which_there_are_two() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (11 * 3_600, "11 hours"),
+            (47 * 3_600, "47 hours"),
+            (48 * 3_600, "2 days"),
+            (1_234 * 86_400, "1,234 days"),
+        ] {
+            assert_eq!(span(TimeDelta::seconds(seconds)), words);
         }
     }
 }

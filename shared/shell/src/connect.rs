@@ -26,6 +26,9 @@ pub trait Connect: Function {
     /// The names of its rules, which exceptions may name.
     const RULES: &'static [&'static str];
 
+    /// Whether it only looks at services without regions, and so needs no list of them.
+    const IS_GLOBAL: bool = false;
+
     /// What to judge by.
     fn rules(config: &Config) -> Result<Self::Rules>;
 
@@ -61,6 +64,8 @@ pub struct Entry {
     pub trigger: &'static str,
     /// What it changes.
     pub changes: &'static str,
+    /// Whether it only looks at services without regions.
+    pub is_global: bool,
     /// The names of its rules.
     pub rules: &'static [&'static str],
     /// One run: observe, plan, apply, deliver, record, as far as the mode allows.
@@ -79,6 +84,7 @@ pub fn entry<F: Connect>() -> Entry {
         name: F::NAME,
         trigger: F::TRIGGER,
         changes: F::CHANGES,
+        is_global: F::IS_GLOBAL,
         rules: F::RULES,
         run: |settings, invocation| {
             Box::pin(async move { round::run::<F>(&settings, invocation).await })

@@ -25,7 +25,7 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         // The first word of a Sid is what it allows: in plan mode nothing may be changed.
         statements.retain(|statement| !statement.is_act());
     }
-    if !config.aws.regions.is_empty() {
+    if !config.aws.regions.is_empty() && !entry.is_global {
         statements.push(Statement::allow(
             "ReadRegions",
             &["ec2:DescribeRegions"],
@@ -75,11 +75,13 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         } else {
             format!("{prefix}/")
         };
-        let runs = format!("{folder}runs/{}/*", entry.name);
+        // What it remembers of its runs, and its claims of slots.
+        let own = ["runs", "slots"].map(|what| format!("{folder}{what}/{}/*", entry.name));
         statements.push(Statement::allow(
             "StateReadAndWrite",
             &["s3:GetObject", "s3:PutObject"],
-            [format!("arn:aws:s3:::{bucket}/{runs}")],
+            own.iter()
+                .map(|keys| format!("arn:aws:s3:::{bucket}/{keys}")),
         ));
         // Without it S3 answers 403 and not 404 for a key that is not there yet.
         statements.push(
@@ -88,7 +90,7 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
                 &["s3:ListBucket"],
                 [format!("arn:aws:s3:::{bucket}")],
             )
-            .only_if("StringLike", "s3:prefix", runs),
+            .only_if("StringLike", "s3:prefix", own.to_vec()),
         );
     }
     for statement in &mut statements {

@@ -95,7 +95,9 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
         let event = F::event(&invocation.envelope)?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, mode)?;
-        claimed = round.claim::<F>(settings, &request).await?;
+        if invocation.trigger != Trigger::Manual {
+            claimed = round.claim::<F>(settings, &request).await?;
+        }
         let function = F::connect(Arc::clone(&round.session));
         let applier = || {
             is_acting.store(true, Ordering::Relaxed);
@@ -240,7 +242,7 @@ impl Round {
     }
 
     /// Claims the slot of a scheduled run where several daemons or Lambdas share a state: one of them runs it. A dry
-    /// run claims nothing.
+    /// run claims nothing, and neither does a person who runs an event by hand.
     async fn claim<F: Connect>(
         &self,
         settings: &Settings,

@@ -10,7 +10,15 @@ use serde_json::Value;
 use super::{cargo, packages};
 
 /// The SDK crates that are shared by everything and slow to build.
-const SDK: [&str; 4] = ["aws-sdk-ec2", "aws-sdk-s3", "aws-sdk-sesv2", "aws-sdk-sts"];
+const SDK: [&str; 7] = [
+    "aws-sdk-acm",
+    "aws-sdk-ec2",
+    "aws-sdk-iam",
+    "aws-sdk-s3",
+    "aws-sdk-sesv2",
+    "aws-sdk-sns",
+    "aws-sdk-sts",
+];
 
 /// Crates with their features. A crate that is built for the host and for the target may be there twice.
 type Graph = BTreeMap<String, BTreeSet<String>>;

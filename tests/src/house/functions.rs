@@ -97,11 +97,24 @@ fn every_function_s_policy_document_is_what_the_program_prints() {
 }
 
 #[test]
+fn the_policy_document_of_a_pipeline_is_what_the_program_prints() {
+    let printed = Lamplighter::new(["policy", "deploy"]).run().code(0).stdout;
+    let path = root().join("policies/deploy.json");
+    assert!(
+        path.is_file() && read(&path) == printed,
+        "policies/deploy.json is missing or old: write it anew with `lamplighter policy deploy --output \
+         policies/deploy.json`"
+    );
+}
+
+#[test]
 fn no_policy_document_is_without_its_function() {
-    let known: BTreeSet<String> = function_names()
+    let mut known: BTreeSet<String> = function_names()
         .iter()
         .map(|name| format!("{name}.json"))
         .collect();
+    // What deploys the functions is none, and needs a policy too.
+    known.insert("deploy.json".to_owned());
     for entry in std::fs::read_dir(root().join("policies")).expect("there is a folder policies/") {
         let name = entry.expect("policies/ can be read").file_name();
         let name = name.to_str().expect("its names are UTF-8");

@@ -1,7 +1,7 @@
 //! `lamplighter run`: one run of one function.
 
 use chrono::{DateTime, Utc};
-use lamplighter_core::{ErrorKind, Mode, Trigger, chain};
+use lamplighter_core::{Mode, Trigger};
 use lamplighter_events::Kind;
 use lamplighter_shell::Invocation;
 
@@ -26,13 +26,8 @@ pub(super) async fn run(
     }
     let invocation = Invocation::new(mode, Trigger::Manual, envelope);
     let work = (entry.run)(settings.clone(), invocation);
-    match watched(&settings.progress, globals.quiet, work).await {
-        Ok(run) => finish(&run, globals),
-        Err(taken) if taken.kind() == ErrorKind::Taken => {
-            // The event names a slot that somebody else runs: nothing is left to do.
-            output::note(&format!("{function}: {}", chain(&taken)));
-            Ok(0)
-        }
-        Err(error) => Err(hints::of_error(function, error).into()),
-    }
+    let run = watched(&settings.progress, globals.quiet, work)
+        .await
+        .map_err(|error| hints::of_error(function, error))?;
+    finish(&run, globals)
 }

@@ -48,9 +48,12 @@ fn write_block(text: &mut String, value: &Value, depth: usize) {
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
+                // What is in the item stands one step deeper; its first line begins with the dash instead.
+                let mut inner = String::new();
+                write_block(&mut inner, item, depth + 1);
                 indent(text, depth);
-                text.push('-');
-                write_after(text, item, depth + 1);
+                text.push_str("- ");
+                text.push_str(inner.trim_start_matches(' '));
             }
         }
         scalar => {
@@ -61,7 +64,7 @@ fn write_block(text: &mut String, value: &Value, depth: usize) {
     }
 }
 
-/// What follows `key:` or `-`: a scalar in the same line, a block in the next ones.
+/// What follows `key:`: a scalar in the same line, a block in the next ones.
 fn write_after(text: &mut String, value: &Value, depth: usize) {
     let is_block = match value {
         Value::Object(map) => !map.is_empty(),
@@ -135,7 +138,7 @@ pub fn read(text: &str) -> Result<Value, String> {
     }
     let mut at = 0;
     let depth = lines.first().map_or(0, |line| line.depth);
-    let value = read_block(&lines, &mut at, depth)?;
+    let value = read_block(&mut lines, &mut at, depth)?;
     match lines.get(at) {
         Some(line) => Err(format!(
             "line {}: it is indented in a way that is not understood",
@@ -145,17 +148,26 @@ pub fn read(text: &str) -> Result<Value, String> {
     }
 }
 
-fn read_block(lines: &[Line<'_>], at: &mut usize, depth: usize) -> Result<Value, String> {
+fn read_block(lines: &mut [Line<'_>], at: &mut usize, depth: usize) -> Result<Value, String> {
     let Some(first) = lines.get(*at) else {
         return Err("there is nothing in it".to_owned());
     };
     if first.rest == "-" || first.rest.starts_with("- ") {
         let mut items = Vec::new();
-        while let Some(line) = lines.get(*at).filter(|line| line.depth == depth) {
+        while let Some(line) = lines.get_mut(*at).filter(|line| line.depth == depth) {
             let Some(rest) = line.rest.strip_prefix('-') else {
                 break;
             };
-            items.push(read_after(lines, at, depth, rest)?);
+            let inner = rest.trim_start_matches(' ');
+            if inner.starts_with("- ") || key_of(inner).is_some() {
+                // The block begins behind the dash, as if it stood in a line of its own.
+                line.depth += line.rest.len() - inner.len();
+                line.rest = inner;
+                let depth = line.depth;
+                items.push(read_block(lines, at, depth)?);
+            } else {
+                items.push(read_after(lines, at, depth, rest)?);
+            }
         }
         return Ok(Value::Array(items));
     }
@@ -182,7 +194,7 @@ fn read_block(lines: &[Line<'_>], at: &mut usize, depth: usize) -> Result<Value,
 
 /// What follows `key:` or `-`.
 fn read_after(
-    lines: &[Line<'_>],
+    lines: &mut [Line<'_>],
     at: &mut usize,
     depth: usize,
     rest: &str,
@@ -194,7 +206,10 @@ fn read_after(
         return scalar(rest, number);
     }
     match lines.get(*at) {
-        Some(next) if next.depth > depth => read_block(lines, at, next.depth),
+        Some(next) if next.depth > depth => {
+            let depth = next.depth;
+            read_block(lines, at, depth)
+        }
         _ => Ok(Value::Null),
     }
 }
@@ -265,7 +280,7 @@ mod tests {
         assert_eq!(
             write(&value),
             "AWSTemplateFormatVersion: \"2010-09-09\"\n\
-             Conditions:\n  B:\n    Fn::Equals:\n      -\n        Ref: C\n      - \"true\"\n\
+             Conditions:\n  B:\n    Fn::Equals:\n      - Ref: C\n      - \"true\"\n\
              Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      Name: x\n      Size: 1\n      When: \"yes\"\n\
              Empty:\n  - {}\n  - []\n"
         );

@@ -78,6 +78,11 @@ pub fn parse(text: &str, generated_at: DateTime<Utc>) -> Result<Report, String> 
         .map_err(|error| format!("its header cannot be read: {error}"))?
         .clone();
     let columns = Columns::of(&headers)?;
+    // The last of the documented columns that every report has: without it the text was cut off within its header,
+    // and an account would look as if it had no users.
+    if !headers.iter().any(|column| column == LAST_COLUMN) {
+        return Err(format!("it was cut off: its header has no `{LAST_COLUMN}`"));
+    }
     let mut report = Report {
         generated_at,
         rows: Vec::new(),
@@ -94,6 +99,9 @@ pub fn parse(text: &str, generated_at: DateTime<Utc>) -> Result<Report, String> 
     }
     Ok(report)
 }
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
+const LAST_COLUMN: &str = "cert_2_last_rotated";
 
 /// Where each column is.
 struct Columns {

@@ -102,9 +102,10 @@ fn every_key_of_the_defaults_is_read_into_the_config() {
     let typed = |config: &Config| {
         let (aws, state, report) = (&config.aws, &config.state, &config.report);
         format!(
-            "{aws:?} {state:?} {report:?} {:?} {:?} {:?} {:?}",
+            "{aws:?} {state:?} {report:?} {:?} {:?} {:?} {:?} {:?}",
             config.exceptions,
             config.stop_untagged,
+            (&config.audit_mfa, &config.audit_access_keys),
             config.audit_security_groups,
             (&config.report_certificates, &config.daemon)
         )

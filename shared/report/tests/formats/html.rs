@@ -3,6 +3,7 @@
 use expect_test::expect_file;
 use lamplighter_report::{Format, Options, render};
 
+use crate::certificates::certificates;
 use crate::fixture::{eventful, failed, quiet, refused};
 
 fn pages() -> Vec<String> {
@@ -10,7 +11,7 @@ fn pages() -> Vec<String> {
         all: true,
         ..Options::default()
     };
-    [eventful(), quiet(), refused(), failed()]
+    [eventful(), quiet(), refused(), failed(), certificates()]
         .iter()
         .flat_map(|run| {
             [Options::default(), everything].map(|options| render(run, Format::Html, &options))
@@ -48,8 +49,9 @@ fn tags(page: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn nothing_is_fetched_from_anywhere() {
     // No `src`, no `href`, no `style`, no `onclick`: what is not named here cannot load or run anything.
-    const ATTRIBUTES: [&str; 15] = [
+    const ATTRIBUTES: [&str; 26] = [
         "align",
+        "aria-describedby",
         "aria-label",
         "aria-labelledby",
         "border",
@@ -58,12 +60,22 @@ fn nothing_is_fetched_from_anywhere() {
         "charset",
         "class",
         "content",
+        "d",
+        "height",
         "id",
         "lang",
         "name",
+        "role",
+        "rx",
         "scope",
         "valign",
         "width",
+        "x",
+        "x1",
+        "x2",
+        "y",
+        "y1",
+        "y2",
     ];
     for page in pages() {
         for tag in tags(&page).filter(|tag| !tag.starts_with('!')) {
@@ -109,8 +121,10 @@ fn ids_are_unique_and_labels_lead_somewhere() {
                 .collect()
         };
         let mut ids = values(" id=\"");
-        for label in values("aria-labelledby=\"") {
-            assert!(ids.contains(&label), "no element has the id `{label}`");
+        for attribute in ["aria-labelledby=\"", "aria-describedby=\""] {
+            for label in values(attribute) {
+                assert!(ids.contains(&label), "no element has the id `{label}`");
+            }
         }
         let count = ids.len();
         ids.sort();

@@ -21,7 +21,9 @@ fn check_sizes(mailable: &Mailable) {
 
 #[test]
 fn a_short_report_is_mailed_as_it_is() {
-    for run in [eventful(), quiet(), refused(), failed()] {
+    let mut eventful = eventful();
+    eventful.skipped.truncate(5);
+    for run in [eventful, quiet(), refused(), failed()] {
         let options = Options::default();
         assert_eq!(
             render_for_mail(&run),
@@ -63,6 +65,24 @@ fn a_long_report_says_how_much_more_is_in_the_csv() {
         render(&run, Format::Csv, &Options::default()),
         "the table is complete"
     );
+}
+
+#[test]
+fn names_that_a_mail_leaves_out_are_in_the_table_that_comes_along() {
+    let run = eventful();
+    let mailable = render_for_mail(&run);
+    assert!(mailable.is_cut);
+    for part in [&mailable.text, &mailable.html] {
+        assert!(!part.contains("--all"), "{part}");
+        let words = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("and 18 more (the attached CSV has them)"),
+            "{part}"
+        );
+    }
+    for row in &run.skipped {
+        assert!(mailable.csv.contains(&row.resource), "{}", row.resource);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every format of the same few runs, compared with `tests/expected/` in full. `UPDATE_EXPECT=1` writes them anew; the
 //! `.html` files there can be opened in a browser as they are.
 
+mod certificates;
 mod fixture;
 mod html;
 mod junit;
@@ -13,6 +14,7 @@ use expect_test::{ExpectFile, expect_file};
 use lamplighter_core::{Run, RunOutcome};
 use lamplighter_report::{Format, Options, render, subject};
 
+use certificates::certificates;
 use fixture::{enormous, eventful, failed, hostile, quiet, refused};
 
 fn check(run: &Run, format: Format, expected: ExpectFile) {
@@ -133,6 +135,22 @@ fn a_failed_run_does_not_claim_that_nothing_was_found() {
 }
 
 #[test]
+fn how_long_a_run_took_is_left_out_where_the_clock_stood_still() {
+    let mut run = quiet();
+    run.finished_at = run.started_at;
+    for format in [Format::Text, Format::Markdown, Format::Html] {
+        let report = render(&run, format, &Options::default());
+        assert!(!report.contains("took"), "{format}: {report}");
+        assert!(report.contains("2026-11-22 06:00:00 UTC"), "{format}");
+        let report = render(&quiet(), format, &Options::default());
+        assert!(
+            report.contains("2026-11-22 06:00:00 UTC, took 2 s"),
+            "{format}"
+        );
+    }
+}
+
+#[test]
 fn a_plan_warns_that_apply_would_be_refused() {
     let mut run = refused();
     run.mode = lamplighter_core::Mode::Plan;
@@ -148,7 +166,7 @@ fn a_plan_warns_that_apply_would_be_refused() {
 #[test]
 fn no_line_of_text_is_longer_than_the_width_unless_it_is_one_word_or_a_command() {
     for width in [40, 60, 80, 100] {
-        for run in [eventful(), quiet(), refused(), failed()] {
+        for run in [eventful(), quiet(), refused(), failed(), certificates()] {
             let text = render(
                 &run,
                 Format::Text,
@@ -199,7 +217,7 @@ fn colours_are_the_only_escapes_and_add_nothing_to_the_words() {
 fn no_format_lets_a_tag_move_or_hide_text() {
     for (format, run) in Format::ALL
         .iter()
-        .flat_map(|format| [(format, eventful()), (format, hostile())])
+        .flat_map(|format| [eventful(), hostile(), certificates()].map(|run| (format, run)))
     {
         let report = render(&run, *format, &everything());
         for hidden in ['\u{1b}', '\u{202e}', '\u{200b}', '\u{85}', '\u{ffff}', '\0'] {

@@ -26,17 +26,6 @@ pub mod snapshot;
 pub mod sqlite;
 pub mod store;
 
-#[cfg(test)]
-mod dispatcher_tests;
-#[cfg(test)]
-mod keeper_tests;
-#[cfg(test)]
-mod planner_tests;
-#[cfg(test)]
-mod store_tests;
-#[cfg(test)]
-mod year_tests;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -232,3 +221,14 @@ fn this_process(now: DateTime<Utc>) -> Host {
         reload: None,
     }
 }
+
+#[cfg(test)]
+mod dispatcher_tests;
+#[cfg(test)]
+mod keeper_tests;
+#[cfg(test)]
+mod planner_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+mod year_tests;

@@ -190,6 +190,7 @@ struct Virtual {
     gaps: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     is_shaken: bool,
     kept_at: DateTime<Utc>,
+    begun: usize,
 }
 
 impl Virtual {
@@ -216,6 +217,7 @@ impl Virtual {
             gaps: vec![],
             is_shaken: false,
             kept_at: now,
+            begun: 0,
         }
     }
 
@@ -297,6 +299,7 @@ impl Virtual {
                     .insert((now + TimeDelta::seconds(1), run_id), function);
             }
         }
+        self.begun += work.starts.len();
         for start in &work.starts {
             // Some take longer than the time to their next slot.
             let longest = self.dice.of(&[5, 60, 60, 5_000]);
@@ -538,7 +541,7 @@ fn a_day_on_the_ledger_on_disk() {
     assert!(account.slots > 800 && account.ran > 300, "{account:?}");
     assert_eq!(
         daemon.witness.runs(None, 10_000).expect("read").len(),
-        account.ran,
+        daemon.begun,
         "the ledger knows every run"
     );
 }

@@ -179,17 +179,25 @@ impl Post<'_> {
 
     /// The report as a message: text and HTML with the same content, and a table of everything.
     fn compose(&self, run: &Run, to: Vec<Address>, id: String) -> Result<Message> {
-        let mut run = run.problems_only();
+        // What no report lists is not copied: there may be tens of thousands.
+        let mut run = Run {
+            findings: owners::listed(run).cloned().collect(),
+            ..run.problems_only()
+        };
         let mut subject = subject(&run);
         if let Some(heartbeat) = &self.heartbeat {
             run.notes.insert(0, heartbeat.clone());
             subject.push_str(" (weekly report)");
         }
         let Mailable {
-            text, html, csv, ..
+            text,
+            html,
+            csv,
+            is_cut,
         } = fitting(&mut run);
+        // Where text and HTML speak of the attached table, it is attached.
         let has_rows =
-            !run.findings.is_empty() || !run.actions.is_empty() || !run.errors.is_empty();
+            is_cut || !run.findings.is_empty() || !run.actions.is_empty() || !run.errors.is_empty();
         let table = has_rows.then(|| Attachment {
             name: format!("{}-{}.csv", run.function, run.started_at.format("%Y-%m-%d")),
             content_type: "text/csv".to_owned(),

@@ -6,6 +6,7 @@ use lamplighter_core::{
     ActionOutcome, ActionRow, Delta, Finding, Run, RunOutcome, Skipped, Summary, Verdict,
 };
 use lamplighter_mail::Address;
+use lamplighter_report::is_listed;
 
 /// One owner, with a run that holds only what is theirs.
 pub(super) struct Owned {
@@ -49,6 +50,11 @@ pub(super) fn of_each(run: &Run) -> Vec<Owned> {
         .collect()
 }
 
+/// The findings that a mail lists: problems, and certificates whatever their verdict is.
+pub(super) fn listed(run: &Run) -> impl Iterator<Item = &Finding> {
+    run.findings.iter().filter(|finding| is_listed(finding))
+}
+
 /// The run without the findings of owners, except those of `unreached`, whom no mail could be sent to.
 pub(super) fn rest(run: &Run, unreached: &BTreeSet<String>) -> Run {
     let mut sent = BTreeSet::new();
@@ -59,12 +65,11 @@ pub(super) fn rest(run: &Run, unreached: &BTreeSet<String>) -> Run {
         }
         _ => true,
     };
-    let findings: Vec<Finding> = run
-        .problems()
+    let findings: Vec<Finding> = listed(run)
         .filter(|finding| is_kept(finding))
         .cloned()
         .collect();
-    let moved = run.problems().count() - findings.len();
+    let moved = listed(run).count() - findings.len();
     let mut rest = Run {
         actions: run.actions.clone(),
         skipped: run.skipped.clone(),

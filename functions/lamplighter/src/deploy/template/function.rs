@@ -198,25 +198,21 @@ fn role(function: &Function) -> Value {
             "Action": ["sqs:SendMessage"],
             "Resource": attribute(&format!("{id}DeadLetters"), "Arn"),
         },
-    ]);
-    let network = json!([
-        { "Sid": "JoinVpc", "Effect": "Allow", "Action": NETWORK_ACTIONS, "Resource": "*" },
+        if_else(
+            "HasVpc",
+            json!({ "Sid": "JoinVpc", "Effect": "Allow", "Action": NETWORK_ACTIONS, "Resource": "*" }),
+            no_value(),
+        ),
     ]);
     let mut policies = vec![policy("lambda-service", service)];
     if !own.is_empty() {
         policies.insert(0, policy("function", json!(own)));
     }
-    policies.push(if_else(
-        "HasVpc",
-        policy("lambda-service-vpc", network),
-        no_value(),
-    ));
     json!({
         "Type": "AWS::IAM::Role",
         "Metadata": {
             "function": format!("what the code of {} calls: lamplighter policy {}", function.name, function.name),
-            "lambda-service": "what Lambda does in the role's name and the code never calls: its log lines, and the events of runs that failed for good",
-            "lambda-service-vpc": "what Lambda does in the role's name to join a VPC",
+            "lambda-service": "what Lambda does in the role's name and the code never calls: its log lines, the events of runs that failed for good, and joining a VPC",
         },
         "Properties": {
             "Description": format!("Lamplighter {}", function.name),
