@@ -4,6 +4,7 @@
 mod audit_access_keys;
 mod audit_mfa;
 mod audit_security_groups;
+mod audits;
 mod canary;
 mod command_line;
 mod daemon;

@@ -40,7 +40,8 @@ mode = "apply"
 max_percent = 100
 "#;
 
-const KINDS: [FaultKind; 6] = [
+/// The ways in which a call can fail.
+pub const KINDS: [FaultKind; 6] = [
     FaultKind::Throttle,
     FaultKind::ServerError,
     FaultKind::Denied,
@@ -168,7 +169,7 @@ impl Reference {
 }
 
 /// `Err` with what is wrong, unless `is_so`.
-fn must(is_so: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+pub fn must(is_so: bool, what: impl FnOnce() -> String) -> Result<(), String> {
     if is_so { Ok(()) } else { Err(what()) }
 }
 

@@ -101,6 +101,23 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
     statements
 }
 
+/// The statements of the daemon's own role: it assumes its functions' roles, and does nothing itself.
+pub fn daemon_statements(config: &Config, place: &Place) -> Vec<Statement> {
+    let functions = config.functions().into_iter();
+    let roles: Vec<String> = functions
+        .filter(|(name, _)| config.is_configured(name))
+        .filter_map(|(_, common)| Some(fill(common.role.as_ref()?, place)))
+        .collect();
+    if roles.is_empty() {
+        return vec![];
+    }
+    vec![Statement::allow(
+        "AssumeFunctionRoles",
+        &["sts:AssumeRole"],
+        roles,
+    )]
+}
+
 /// The trust policy of a function's role: only the Lambda service, only for this account where it is known.
 pub fn trust(place: &Place) -> Value {
     let mut statement = json!({

@@ -570,3 +570,25 @@ fn of_two_daemons_and_a_lambda_on_one_state_one_runs_the_slot() {
         "it looked at nothing: {after:?}"
     );
 }
+
+#[test]
+fn the_daemon_s_own_role_only_assumes_the_roles_of_its_functions() {
+    let policy = |text: &str| Lamplighter::new(["policy", "daemon"]).config(text).run();
+    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
+    let config = format!(
+        "[stop-untagged]\nrole = \"{}\"\n[audit-mfa]\nmode = \"plan\"\n",
+        role("lamplighter-stop-untagged")
+    );
+    let ran = policy(&config).code(0);
+    let statements = ran.json()["Statement"].clone();
+    assert_eq!(statements.as_array().expect("a list").len(), 1);
+    assert_eq!(statements[0]["Action"], json!(["sts:AssumeRole"]));
+    let resource = json!([role("lamplighter-stop-untagged")]);
+    assert_eq!(statements[0]["Resource"], resource);
+    assert!(
+        ran.stderr.contains("audit-mfa has no `role`"),
+        "{}",
+        ran.stderr
+    );
+    policy("[audit-mfa]\nmode = \"plan\"\n").code(2);
+}

@@ -1,7 +1,7 @@
 //! `lamplighter policy`: the IAM policy that this configuration needs.
 
 use lamplighter_core::{Error, policy_document};
-use lamplighter_shell::policy::{Place, statements, trust};
+use lamplighter_shell::policy::{Place, daemon_statements, statements, trust};
 
 use crate::cli::Globals;
 use crate::commands::load;
@@ -11,6 +11,9 @@ use crate::{Failure, functions};
 
 /// What is no function, but needs a policy: the pipeline that deploys them.
 const DEPLOY: &str = "deploy";
+
+/// And the daemon, which only assumes the roles of its functions.
+const DAEMON: &str = "daemon";
 
 pub(super) fn run(
     globals: &Globals,
@@ -36,6 +39,9 @@ pub(super) fn run(
     if function == DEPLOY {
         return deploy(globals, wants_trust, &place);
     }
+    if function == DAEMON {
+        return daemon(globals, wants_trust, &place);
+    }
     let entry = functions::find(function)?;
     let text = if wants_trust {
         format!("{:#}\n", trust(&place))
@@ -53,6 +59,42 @@ pub(super) fn run(
         ))
     };
     output::text(&text, globals)?;
+    Ok(0)
+}
+
+fn daemon(globals: &Globals, wants_trust: bool, place: &Place) -> Result<u8, Failure> {
+    if wants_trust {
+        return Err(
+            Error::config("the trust policy of the daemon's role depends on where it runs")
+                .hint("on EC2 it is an instance profile's; the functions' roles must trust the daemon's role in turn")
+                .into(),
+        );
+    }
+    let config = load(
+        &Globals {
+            regions: vec![],
+            ..globals.clone()
+        },
+        vec![],
+    )?;
+    let without: Vec<&str> = config
+        .functions()
+        .into_iter()
+        .filter(|(name, common)| config.is_configured(name) && common.role.is_none())
+        .map(|(name, _)| name)
+        .collect();
+    let statements = daemon_statements(&config, place);
+    if statements.is_empty() {
+        return Err(Error::config("no configured function has a `role`, so the daemon's own credentials are used for all")
+            .hint("set `role` in each function's section; without it, attach what `lamplighter policy FUNCTION` prints")
+            .into());
+    }
+    for name in without {
+        output::note(&format!(
+            "note: {name} has no `role` and runs with the daemon's own credentials: it also needs `lamplighter policy {name}`"
+        ));
+    }
+    output::text(&policy_document(&statements), globals)?;
     Ok(0)
 }
 

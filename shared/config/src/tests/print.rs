@@ -29,7 +29,7 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
     expect![[r#"
         [aws]
         regions = ["eu-west-1"] # flag --region
-        concurrency = 8 # default
+        concurrency = 4 # default
         max_attempts = 6 # default
         attempt_timeout_secs = 20 # default
 

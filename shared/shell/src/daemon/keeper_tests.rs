@@ -31,6 +31,7 @@ fn entry(name: &'static str) -> Entry {
         trigger: "schedule",
         changes: "nothing",
         rules: &[],
+        is_global: true,
         run: |_, _| Box::pin(ready(Err(Error::permanent("it always fails")))),
         plan: |_, _| Box::pin(ready(Err(Error::permanent("not planned")))),
         apply: |_, _, _, _| Box::pin(ready(Err(Error::permanent("not applied")))),

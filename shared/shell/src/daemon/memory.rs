@@ -49,7 +49,7 @@ impl Memory {
                 }
                 Decision::Skip(skip) => {
                     let waiting = &mut self.job(&skip.function).known.waiting;
-                    waiting.retain(|slot, _| !(skip.first..=skip.last).contains(&slot));
+                    waiting.retain(|slot, _| !(skip.first..=skip.last).contains(slot));
                     self.skips.push((at, skip.clone()));
                 }
                 Decision::Start { function, slot, .. } => {

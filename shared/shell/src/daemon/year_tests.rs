@@ -92,11 +92,14 @@ fn jobs(count: usize, schedules: &[(u64, &str)], dice: &mut Dice) -> Vec<Job> {
     jobs
 }
 
+/// What was left out, and when that was decided.
+type Skips = Vec<(DateTime<Utc>, Skip)>;
+
 /// A ledger that outlives its daemon, and remembers what was left out for longer than a ledger does.
 #[derive(Clone)]
 struct Witness {
     ledger: Arc<Mutex<dyn Store>>,
-    skips: Arc<Mutex<Vec<(DateTime<Utc>, Skip)>>>,
+    skips: Arc<Mutex<Skips>>,
 }
 
 impl Witness {

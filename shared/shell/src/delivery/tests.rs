@@ -168,6 +168,23 @@ fn findings_of_an_owner_who_cannot_be_reached_stay_with_the_security_contact() {
 }
 
 #[test]
+fn a_mail_keeps_certificates_that_are_fine_and_no_other_pass() {
+    let pass = |id| Finding {
+        verdict: Verdict::Pass,
+        ..finding(id, None)
+    };
+    let valid = pass("valid")
+        .evidence("bucket", "valid")
+        .evidence("not_after", "2027-11-22T06:00:00Z");
+    let run = run(vec![finding("i-1", None), pass("i-2"), valid]);
+    let rest = owners::rest(&run, &BTreeSet::new());
+    assert_eq!(names(&rest.findings), ["i-1", "valid"]);
+    assert!(rest.notes.is_empty(), "{:?}", rest.notes);
+    let listed: Vec<Finding> = owners::listed(&run).cloned().collect();
+    assert_eq!(names(&listed), ["i-1", "valid"]);
+}
+
+#[test]
 fn a_chat_message_escapes_what_others_wrote_and_names_what_is_new_first() {
     let mut run = run((0..14)
         .map(|number| finding(&format!("i-{number}"), None))

@@ -68,7 +68,7 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<
             "DeletionPolicy": "Delete",
             "Properties": {
                 "FunctionName": reference(&format!("{id}Function")),
-                "Description": sub(&format!("${{{id}Sha256}} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s")),
+                "Description": sub(&format!("{} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s", sha256(function))),
             },
         }),
     );
@@ -149,7 +149,7 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
         "Architectures": [stack.architecture.as_str()],
         "Code": {
             "S3Bucket": reference("ArtifactBucket"),
-            "S3Key": sub(&format!("${{ArtifactPrefix}}{name}/${{{id}Sha256}}.zip")),
+            "S3Key": sub(&format!("${{ArtifactPrefix}}{name}/{}.zip", sha256(function))),
         },
         "MemorySize": reference(&format!("{id}MemoryMb")),
         "Timeout": reference(&format!("{id}TimeoutSecs")),
@@ -169,6 +169,15 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
         properties["ReservedConcurrentExecutions"] = if_else("HasReserve", 1, no_value());
     }
     json!({ "Type": "AWS::Lambda::Function", "Properties": properties })
+}
+
+/// The package's checksum. It is no parameter where it is known: `aws cloudformation deploy` keeps the last value of every
+/// parameter that is not given again, and would deploy the old package for ever.
+fn sha256(function: &Function) -> String {
+    match &function.sha256 {
+        Some(known) => known.clone(),
+        None => format!("${{{}Sha256}}", function.id()),
+    }
 }
 
 /// The function's role: its own statements, and apart from them what the Lambda service does in its name.

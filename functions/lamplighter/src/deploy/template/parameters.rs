@@ -74,15 +74,13 @@ pub(super) fn parameters(stack: &Stack) -> Value {
     }
     for function in &stack.functions {
         let (id, name) = (function.id(), &function.name);
-        let mut sha256 = json!({
-            "Type": "String",
-            "AllowedPattern": "^[0-9a-f]{64}$",
-            "Description": format!("The SHA-256 of {name}.zip, which its key carries"),
-        });
-        if let Some(known) = &function.sha256 {
-            sha256["Default"] = json!(known);
+        if function.sha256.is_none() {
+            parameters[format!("{id}Sha256")] = json!({
+                "Type": "String",
+                "AllowedPattern": "^[0-9a-f]{64}$",
+                "Description": format!("The SHA-256 of {name}.zip, which its key carries"),
+            });
         }
-        parameters[format!("{id}Sha256")] = sha256;
         parameters[format!("{id}MemoryMb")] = json!({
             "Type": "Number",
             "Default": function.memory_mb,

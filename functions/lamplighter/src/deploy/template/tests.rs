@@ -232,15 +232,20 @@ fn all_alarms_go_to_one_topic_and_call_nobody_before_the_triggers_are_on() {
 #[test]
 fn the_artifact_s_key_carries_its_checksum() {
     let template = template(&stack());
+    let key = |id| &properties(&template, id)["Code"]["S3Key"]["Fn::Sub"];
+    // A known package is not left to a parameter, which would keep its old value.
+    let known = format!("${{ArtifactPrefix}}stop-untagged/{}.zip", "ab".repeat(32));
+    assert_eq!(*key("StopUntaggedFunction"), known);
+    assert!(template["Parameters"]["StopUntaggedSha256"].is_null());
     assert_eq!(
-        properties(&template, "StopUntaggedFunction")["Code"]["S3Key"],
-        json!({ "Fn::Sub": "${ArtifactPrefix}stop-untagged/${StopUntaggedSha256}.zip" })
+        *key("ReportCertificatesFunction"),
+        "${ArtifactPrefix}report-certificates/${ReportCertificatesSha256}.zip"
     );
-    assert_eq!(
-        template["Parameters"]["StopUntaggedSha256"]["Default"],
-        "ab".repeat(32)
-    );
-    assert!(template["Parameters"]["ReportCertificatesSha256"]["Default"].is_null());
+    assert!(template["Parameters"]["ReportCertificatesSha256"].is_object());
+    // Another package is another version.
+    let version = properties(&template, "StopUntaggedVersion");
+    let text = version["Description"]["Fn::Sub"].as_str().expect("a text");
+    assert!(text.starts_with(&"ab".repeat(32)), "{text}");
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! What holds for all scheduled functions alike: what each fault leaves behind, and what each level may touch.
+
+mod faults;
+mod levels;
+mod matrix;
+mod worlds;
