@@ -1,7 +1,7 @@
 //! `report-certificates`, run by the real program against a simulated account, files and TLS servers of this machine.
 
 mod bundle;
-mod cloud;
+pub mod cloud;
 mod endpoints;
 mod files;
 mod server;
@@ -35,7 +35,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn pem(name: &str) -> String {
+pub fn pem(name: &str) -> String {
     std::fs::read_to_string(fixture(name)).expect("a fixture")
 }
 

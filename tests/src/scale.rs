@@ -1,11 +1,16 @@
 //! How much a large account costs: calls and memory, printed and bounded.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
-use chrono::{Duration, Utc};
-use lamplighter_local_aws::{Instance, LocalAws, World};
+use chrono::{DateTime, Duration, Utc};
+use lamplighter_local_aws::{
+    AcmCertificate, IamKey, IamUser, Instance, LocalAws, NetworkInterface, SecurityGroup,
+    SecurityGroupRule, World,
+};
 
-use crate::harness::Lamplighter;
+use crate::harness::{Lamplighter, serve};
+use crate::report_certificates::cloud::bent;
+use crate::report_certificates::pem;
 
 const REGIONS: usize = 17;
 const INSTANCES: usize = 10_000;
@@ -45,20 +50,10 @@ async fn ten_thousand_instances_in_seventeen_regions_cost_few_calls_and_little_m
         "--format",
         "json",
     ]);
-    let (mut command, _folder) = program.on(&aws).into_command();
-    let (peak, output) = tokio::task::spawn_blocking(move || {
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("lamplighter starts");
-        let status = format!("/proc/{}/status", child.id());
-        let watcher = std::thread::spawn(move || peak_resident_kb(&status));
-        let output = child.wait_with_output().expect("lamplighter ends");
-        (watcher.join().expect("the watcher ends"), output)
-    })
-    .await
-    .expect("the run is watched");
+    let program = program.on(&aws);
+    let (peak, output) = tokio::task::spawn_blocking(move || watched(program))
+        .await
+        .expect("the run is watched");
     assert!(
         output.status.success(),
         "{}",
@@ -88,6 +83,20 @@ async fn ten_thousand_instances_in_seventeen_regions_cost_few_calls_and_little_m
     );
 }
 
+/// Runs a program to its end, and answers the most memory it was resident in, in KB.
+fn watched(program: Lamplighter) -> (u64, Output) {
+    let (mut command, _folder) = program.into_command();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("lamplighter starts");
+    let status = format!("/proc/{}/status", child.id());
+    let watcher = std::thread::spawn(move || peak_resident_kb(&status));
+    let output = child.wait_with_output().expect("lamplighter ends");
+    (watcher.join().expect("the watcher ends"), output)
+}
+
 /// The largest resident size of a process while it lives, in KB, as the kernel remembers it.
 fn peak_resident_kb(status: &str) -> u64 {
     let mut peak = 0;
@@ -104,4 +113,107 @@ fn peak_resident_kb(status: &str) -> u64 {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     peak
+}
+
+const ACCOUNT: &str = "111122223333";
+const REGION: &str = "eu-west-1";
+
+/// The most memory that an audit of a large account may be resident in, in MB.
+const MAX_AUDIT_MB: u64 = 100;
+
+/// One dry run of an audit: prints what it costs, and bounds it.
+fn audit(function: &str, section: &str, world: World, what: &str, inspected: usize, calls: usize) {
+    let aws = serve(world);
+    let program = Lamplighter::new(["run", function, "--dry-run", "--format", "json"])
+        .on(&aws)
+        .config(&format!("[{function}]\n{section}\n"));
+    let (peak, output) = watched(program);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let run: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a run");
+    let made = aws.calls().len();
+    let (seen, peak) = (&run["summary"]["inspected"], peak / 1024);
+    println!("{function} ({section}): {what}: {made} calls, {peak} MB resident at most");
+    assert_eq!(*seen, inspected, "{}", run["summary"]);
+    assert_eq!(made, calls, "{function} ({section})");
+    assert!(
+        peak < MAX_AUDIT_MB,
+        "{peak} MB resident, at most {MAX_AUDIT_MB} are allowed"
+    );
+}
+
+/// Five thousand users with a password and a key each, of whom one in five hundred is careless.
+fn users(now: DateTime<Utc>) -> World {
+    let mut world = World::new(ACCOUNT, now);
+    for number in 0..5000 {
+        let name = format!("user-{number:04}");
+        let id = format!("AKIA{number:016}");
+        let is_careless = number % 500 == 0;
+        let age = Duration::days(if is_careless { 200 } else { 30 });
+        let key = IamKey::new(&id, now - age).used_at(now - Duration::days(1));
+        let user = IamUser::new(&name).password().tag("team", "platform");
+        let user = if is_careless {
+            user
+        } else {
+            user.virtual_mfa()
+        };
+        world.add_user(ACCOUNT, user.key(key));
+    }
+    world
+}
+
+#[test]
+fn five_thousand_users_cost_few_calls_and_little_memory() {
+    let what = "5,000 users, 10 of them accused";
+    let now = Utc::now();
+    audit("audit-mfa", "", users(now), what, 5001, 53);
+    let section = "remediate = \"deny-until-mfa\"";
+    audit("audit-mfa", section, users(now), what, 5001, 29);
+    audit("audit-access-keys", "", users(now), what, 5001, 13);
+    let section = "remediate = \"deactivate\"";
+    audit("audit-access-keys", section, users(now), what, 5001, 18);
+}
+
+#[test]
+fn two_thousand_security_groups_cost_few_calls_and_little_memory() {
+    let mut world = World::new(ACCOUNT, Utc::now());
+    for number in 0..2000 {
+        let id = format!("sg-{number:08x}");
+        let rule = |at: i32, port: i32, source: &str| {
+            let rule = format!("sgr-{number:08x}{at}");
+            SecurityGroupRule::ingress(&rule, "tcp", port, port, source)
+        };
+        let source = if number % 10 == 0 {
+            "0.0.0.0/0"
+        } else {
+            "10.0.0.0/8"
+        };
+        let group = SecurityGroup::new(&id, &format!("group-{number}"))
+            .rule(rule(0, 22, source))
+            .rule(rule(1, 443, "0.0.0.0/0"))
+            .rule(rule(2, 5432, "192.168.0.0/16"))
+            .rule(rule(3, 8080, "172.16.0.0/12"));
+        let interface = NetworkInterface::new(&format!("eni-{number:08x}"), [id.as_str()]);
+        world = world
+            .security_group(ACCOUNT, REGION, group)
+            .network_interface(ACCOUNT, REGION, interface);
+    }
+    // Two pages of groups, eight of rules, two of interfaces, and who asks.
+    let what = "2,000 security groups with 8,000 rules";
+    audit("audit-security-groups", "", world, what, 2000, 13);
+}
+
+#[test]
+fn a_thousand_certificates_cost_a_text_each_and_little_memory() {
+    let text = pem("server.pem");
+    let mut world = World::new(ACCOUNT, Utc::now());
+    for number in 0..1000 {
+        let certificate = AcmCertificate::imported(&bent(&text, number));
+        world.add_certificate(ACCOUNT, REGION, certificate);
+    }
+    let what = "1,000 certificates";
+    audit("report-certificates", "", world, what, 1000, 1003);
 }

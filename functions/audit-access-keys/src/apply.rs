@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use lamplighter_aws::iam::{Reader, Refusal, Writer};
 use lamplighter_aws::{Own, Session};
-use lamplighter_core::{Apply, Outcome, chain, mark};
+use lamplighter_core::{Action as _, Apply, Outcome, chain, mark};
 use lamplighter_mail::{Notice, NoticeRow};
 use lamplighter_shell::clock::Clock;
 use lamplighter_shell::warning::{self, Post};
@@ -197,16 +197,31 @@ async fn act(writer: &Writer, action: &Action) -> Outcome {
         Action::Unmark { .. } => writer.untag(&target.user, &target.tag()).await,
         Action::Deactivate { .. } => writer.deactivate(&target.user, &target.key).await,
     };
-    match done {
-        Ok(()) => {
-            // The mark has done its work. Left on the user, it would act again without a warning once somebody
-            // switches the key on. If this fails, the next run takes it away.
-            if target.mark.is_some() && matches!(action, Action::Deactivate { .. }) {
-                let _ = writer.untag(&target.user, &target.tag()).await;
-            }
-            Outcome::Done
-        }
-        Err(refusal) => refused(&refusal),
+    match (done, action) {
+        (Ok(()), Action::Deactivate { .. }) => take_mark(writer, action).await,
+        (Ok(()), _) => Outcome::Done,
+        (Err(refusal), _) => refused(&refusal),
+    }
+}
+
+/// The mark has done its work. Left on the user, it would act again without a warning once somebody switches the key
+/// on: where it cannot be taken away that is told, and the next run tries again.
+async fn take_mark(writer: &Writer, action: &Action) -> Outcome {
+    let target = action.target();
+    if target.mark.is_none() {
+        return Outcome::Done;
+    }
+    let tag = target.tag();
+    match writer.untag(&target.user, &tag).await {
+        Ok(()) => Outcome::Done,
+        // The user is gone, and its tags with it.
+        Err(refusal) if refusal.is_gone() => Outcome::Done,
+        // A failed action shows no way back by itself, and this one was done.
+        Err(refusal) => Outcome::Failed(format!(
+            "done (undo: `{}`), but its tag `{tag}` is left: {}",
+            action.undo().unwrap_or_default(),
+            chain(&refusal.error)
+        )),
     }
 }
 

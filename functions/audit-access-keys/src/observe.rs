@@ -201,7 +201,8 @@ impl Look<'_> {
         let is_accused = row.has_more_keys || is_marked || self.accuses(row);
         let keys = match is_accused {
             false => Keys::Fine(active),
-            true => self.list(row, active).await,
+            // Boxed, because most users never need it, and there is one of these futures for each of them.
+            true => Box::pin(self.list(row, active)).await,
         };
         User {
             name: row.user.clone(),

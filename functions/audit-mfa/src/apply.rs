@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use lamplighter_aws::iam::{Reader, Refusal, Writer};
 use lamplighter_aws::{Own, Session};
-use lamplighter_core::{Apply, Outcome, chain, mark};
+use lamplighter_core::{Action as _, Apply, Outcome, chain, mark};
 use lamplighter_mail::{Notice, NoticeRow};
 use lamplighter_shell::clock::Clock;
 use lamplighter_shell::warning::{self, Post};
@@ -194,29 +194,47 @@ async fn act(writer: &Writer, action: &Action) -> Outcome {
         Action::LiftDenial { .. } => writer.delete_user_policy(user, DENIAL).await,
     };
     match done {
-        Ok(()) => {
-            // The mark has done its work. Left on the user, it would act again without a warning once somebody takes
-            // the change back. If this fails, the next run takes it away.
-            if target.mark.is_some() && !matches!(action, Action::Unmark { .. }) {
-                let _ = writer.untag(user, MARK).await;
-            }
-            Outcome::Done
+        Ok(()) => take_mark(writer, action).await,
+        // It was there a moment ago. Most likely an attempt took effect and its answer was lost, so that the next one
+        // found nothing; in any case it is gone, and the report must have the command that restores it.
+        Err(refusal)
+            if refusal.code == "NoSuchEntity"
+                && matches!(
+                    action,
+                    Action::DeleteLoginProfile { .. } | Action::LiftDenial { .. }
+                ) =>
+        {
+            take_mark(writer, action).await
         }
-        Err(refusal) => refused(action, &refusal),
+        Err(refusal) => refused(&refusal),
     }
 }
 
-fn refused(action: &Action, refusal: &Refusal) -> Outcome {
-    match (refusal.code.as_str(), action) {
-        ("NoSuchEntity", Action::DeleteLoginProfile { .. }) => {
-            Outcome::Vetoed("it has no password any more".to_owned())
-        }
-        ("NoSuchEntity", Action::LiftDenial { .. }) => {
-            Outcome::Vetoed("it is not denied any more".to_owned())
-        }
-        ("NoSuchEntity", _) => Outcome::Vanished,
+/// The mark has done its work. Left on the user, it would act again without a warning once somebody takes the change
+/// back: where it cannot be taken away that is told, and the next run tries again.
+async fn take_mark(writer: &Writer, action: &Action) -> Outcome {
+    let target = action.target();
+    if target.mark.is_none() || matches!(action, Action::Unmark { .. }) {
+        return Outcome::Done;
+    }
+    match writer.untag(&target.user, MARK).await {
+        Ok(()) => Outcome::Done,
+        // The user is gone, and its tags with it.
+        Err(refusal) if refusal.is_gone() => Outcome::Done,
+        // A failed action shows no way back by itself, and this one was done.
+        Err(refusal) => Outcome::Failed(format!(
+            "done (undo: `{}`), but its tag `{MARK}` is left: {}",
+            action.undo().unwrap_or_default(),
+            chain(&refusal.error)
+        )),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Outcome {
+    match refusal.code.as_str() {
+        "NoSuchEntity" => Outcome::Vanished,
         // IAM says so while a password that was just set is not everywhere yet.
-        ("EntityTemporarilyUnmodifiable", _) => Outcome::Failed(format!(
+        "EntityTemporarilyUnmodifiable" => Outcome::Failed(format!(
             "IAM is still busy with an earlier change, the next run tries again: {}",
             chain(&refusal.error)
         )),

@@ -166,23 +166,24 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// One user: by the report where it passes, live where it does not.
+    /// One user: by the report where it passes, live where it does not. What is asked live is boxed, because most users
+    /// never need it, and there is one of these futures for each of them.
     async fn user(&self, row: &Row) -> User {
         let console = match (row.password, row.mfa) {
             (Answer::No, _) => Console::NoPassword,
             (Answer::Yes, Answer::Yes) => Console::WithMfa,
-            _ => self.console_now(&row.user).await,
+            _ => Box::pin(self.console_now(&row.user)).await,
         };
         let admin = match &console {
-            Console::WithoutMfa => self.admin(&row.user).await,
+            Console::WithoutMfa => Box::pin(self.admin(&row.user)).await,
             Console::WithMfa if self.rules.virtual_mfa_for_admin => match self.details {
-                Some(_) => self.admin(&row.user).await,
+                Some(_) => Box::pin(self.admin(&row.user)).await,
                 None => Admin::Unknown("the policies could not be read".to_owned()),
             },
             _ => Admin::NotAsked,
         };
         let only_virtual_mfa = match (&console, &admin) {
-            (Console::WithMfa, Admin::By(_)) => Some(self.only_virtual(&row.user).await),
+            (Console::WithMfa, Admin::By(_)) => Some(Box::pin(self.only_virtual(&row.user)).await),
             _ => None,
         };
         User {

@@ -118,18 +118,20 @@ pub fn daemon_statements(config: &Config, place: &Place) -> Vec<Statement> {
     )]
 }
 
-/// The trust policy of a function's role: only the Lambda service, only for this account where it is known.
-pub fn trust(place: &Place) -> Value {
-    let mut statement = json!({
-        "Sid": "TrustLambda",
-        "Effect": "Allow",
-        "Principal": { "Service": "lambda.amazonaws.com" },
-        "Action": "sts:AssumeRole"
-    });
-    if let Some(account) = &place.account {
-        statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
-    }
-    json!({ "Version": "2012-10-17", "Statement": [statement] })
+/// The trust policy of a function's role: only the Lambda service. No condition on the account: Lambda documents none
+/// for execution roles, and one that it does not send would leave the function without its role. Who may hand the role
+/// to a function is decided by `iam:PassRole`.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>
+pub fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "TrustLambda",
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole"
+        }]
+    })
 }
 
 /// `Ops <ops@example.com>` → `ops@example.com`: the condition key holds the bare address.

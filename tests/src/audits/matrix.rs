@@ -19,7 +19,7 @@ use crate::harness::{Lamplighter, Ran, serve};
 const ATTEMPTS: usize = 2;
 
 /// How many programs of one matrix run at once. They mostly wait.
-const WORKERS: usize = 8;
+const WORKERS: usize = 12;
 
 const USERS: [&str; 7] = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"];
 const GROUPS: [&str; 3] = ["sg-0000000a", "sg-0000000b", "sg-0000000c"];
@@ -180,6 +180,10 @@ impl<'a> Reference<'a> {
                 "a plan changed something".to_owned()
             });
         }
+        if ran.code == Some(0) && state(&aws) == self.after {
+            // It is there already.
+            return Ok(());
+        }
         let again = self.scenario.run(&aws);
         self.after_the_second_run(fault, &aws, &again)
             .map_err(|what| told(&format!("second run: {what}"), &again))
@@ -228,16 +232,18 @@ impl<'a> Reference<'a> {
     /// A run that ended well saw and did what one without the fault does.
     fn is_healed(&self, fault: &Fault, aws: &LocalAws, run: Option<&Value>) -> Result<(), String> {
         let run = run.ok_or("it ended well without a report")?;
+        // Which regions are on is a convenience where they are named: the reads tell. The note says that it was denied.
+        if fault.call == "ec2:DescribeRegions" && fault.kind == FaultKind::Denied {
+            return must(run["notes"].to_string().contains(&fault.call), || {
+                "the note names the call".to_owned()
+            });
+        }
         must(findings(run) == findings(&self.run), || {
             "it ended well with other findings".to_owned()
         })?;
         must(run["summary"] == self.run["summary"], || {
             format!("other counts: {}", run["summary"])
         })?;
-        // A mark that outlived what it announced is taken away by the next run, and nobody waits for that.
-        if fault.call == "iam:UntagUser" && fault.when != When::Always {
-            return Ok(());
-        }
         must(
             fault.when != When::Always && fault.kind != FaultKind::Denied,
             || "such a fault cannot heal".to_owned(),
@@ -249,10 +255,14 @@ impl<'a> Reference<'a> {
 
     /// What was not read is neither good nor forgotten.
     fn is_not_greener(&self, run: &Value) -> Result<(), String> {
-        let (good, now_good) = (has_verdict(&self.run, "pass"), has_verdict(run, "pass"));
-        must(now_good.is_subset(&good), || {
-            format!("it passes: {:?}", now_good.difference(&good))
-        })?;
+        let good = has_verdict(&self.run, "pass");
+        for (rule, resource) in has_verdict(run, "pass") {
+            // A key whose id could not be read is told by its user.
+            let is_known = good
+                .iter()
+                .any(|(of, known)| *of == rule && is_part_of(known, &resource));
+            must(is_known, || format!("`{rule}` of {resource} passes"))?;
+        }
         let count = |run: &Value| run["summary"]["pass"].as_u64().unwrap_or_default();
         must(count(run) <= count(&self.run), || {
             "more of them pass".to_owned()
@@ -265,7 +275,7 @@ impl<'a> Reference<'a> {
         told.extend(unknown.iter().cloned());
         for (rule, resource) in bad.difference(&told) {
             // Another rule may stand for it: what cannot be read is not told by the rule that would have judged it.
-            let is_unknown = unknown.iter().any(|(_, of)| of == resource);
+            let is_unknown = unknown.iter().any(|(_, of)| is_part_of(resource, of));
             must(is_unread || is_unknown, || {
                 format!("`{rule}` of {resource} is not told any more")
             })?;
@@ -316,10 +326,9 @@ impl<'a> Reference<'a> {
         match word(row, "outcome").as_str() {
             "done" => {
                 let done = format!("{} {}", word(row, "action"), name(row));
-                must(
-                    self.scenario.actions.contains(&done.as_str()),
-                    || format!("nobody wanted this: {row}"),
-                )?;
+                must(self.scenario.actions.contains(&done.as_str()), || {
+                    format!("nobody wanted this: {row}")
+                })?;
                 let changed = state(aws);
                 must(changed != self.before, || format!("it is not done: {row}"))
             }
@@ -360,6 +369,13 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// Whether `resource` is `whole`, or in it.
+fn is_part_of(resource: &str, whole: &str) -> bool {
+    resource
+        .strip_prefix(whole)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn told(what: &str, ran: &Ran) -> String {
     format!(
         "{what}\nexit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -397,7 +413,9 @@ fn has_verdict(run: &Value, verdict: &str) -> BTreeSet<(String, String)> {
 /// Every finding but for its evidence, in which times may be.
 fn findings(run: &Value) -> BTreeSet<String> {
     let row = |row: &Value| {
-        ["verdict", "severity", "rule", "resource", "message"].map(|key| word(row, key)).join(" ")
+        ["verdict", "severity", "rule", "resource", "message"]
+            .map(|key| word(row, key))
+            .join(" ")
     };
     rows(run, "findings").iter().map(row).collect()
 }

@@ -106,13 +106,13 @@ pub fn groups(now: DateTime<Utc>) -> World {
     let bastion = SecurityGroup::new("sg-0000000a", "bastion")
         .rule(tcp("sgr-000000a0", 22, "0.0.0.0/0"))
         .rule(tcp("sgr-000000a1", 22, "10.0.0.0/8"));
-    let partner = SecurityGroup::new("sg-0000000b", "partner")
-        .rule(tcp("sgr-000000b0", 5432, "pl-1"));
+    let partner =
+        SecurityGroup::new("sg-0000000b", "partner").rule(tcp("sgr-000000b0", 5432, "pl-1"));
     let web = SecurityGroup::new("sg-0000000c", "web").rule(tcp("sgr-000000c0", 443, "0.0.0.0/0"));
     [bastion, partner, web]
         .into_iter()
         .fold(empty(now), place)
-        .prefix_list(ACCOUNT, REGION, PrefixList::new("pl-1", ["52.0.0.0/6"]))
+        .prefix_list(ACCOUNT, REGION, PrefixList::new("pl-1", ["0.0.0.0/1"]))
         .network_interface(
             ACCOUNT,
             REGION,

@@ -203,7 +203,7 @@ fn a_thousand_certificates_cost_a_list_and_a_text_each() {
 }
 
 /// The same certificate with other bytes at its end, in the last but one line of base64.
-fn bent(text: &str, number: u32) -> String {
+pub fn bent(text: &str, number: u32) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let place = lines.len() - 3;
     let letters = b"ABCDEFGHIJ";

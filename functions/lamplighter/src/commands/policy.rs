@@ -44,7 +44,7 @@ pub(super) fn run(
     }
     let entry = functions::find(function)?;
     let text = if wants_trust {
-        format!("{:#}\n", trust(&place))
+        format!("{:#}\n", trust())
     } else {
         policy_document(&statements(
             &entry,

@@ -63,7 +63,7 @@ pub enum Threshold {
     /// At this value and above.
     AtLeast(u32),
     /// At the template's parameter and above.
-    AtLeastErrorsThreshold,
+    AtLeastAsManyErrors,
     /// Below this value.
     Below(u32),
 }
@@ -100,7 +100,7 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
     };
     let mut alarms = vec![
         Alarm {
-            threshold: Threshold::AtLeastErrorsThreshold,
+            threshold: Threshold::AtLeastAsManyErrors,
             ..counted(
                 "Errors",
                 "errors",

@@ -59,7 +59,7 @@ fn alarm(function: &Function, alarm: &Alarm) -> Value {
     let id = function.id();
     let (comparison, threshold) = match alarm.threshold {
         Threshold::AtLeast(value) => ("GreaterThanOrEqualToThreshold", json!(value)),
-        Threshold::AtLeastErrorsThreshold => (
+        Threshold::AtLeastAsManyErrors => (
             "GreaterThanOrEqualToThreshold",
             reference("ErrorsThreshold"),
         ),

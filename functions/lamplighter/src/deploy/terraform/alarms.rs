@@ -38,7 +38,7 @@ fn alarm(function: &Function, alarm: &Alarm) -> Value {
     let id = snake(&function.name);
     let (comparison, threshold) = match alarm.threshold {
         Threshold::AtLeast(value) => ("GreaterThanOrEqualToThreshold", json!(value)),
-        Threshold::AtLeastErrorsThreshold => (
+        Threshold::AtLeastAsManyErrors => (
             "GreaterThanOrEqualToThreshold",
             json!("${var.errors_threshold}"),
         ),
