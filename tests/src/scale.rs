@@ -174,7 +174,7 @@ fn five_thousand_users_cost_few_calls_and_little_memory() {
     audit("audit-mfa", section, users(now), what, 5001, 29);
     audit("audit-access-keys", "", users(now), what, 5001, 13);
     let section = "remediate = \"deactivate\"";
-    audit("audit-access-keys", section, users(now), what, 5001, 18);
+    audit("audit-access-keys", section, users(now), what, 5001, 19);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub actions: &'static [&'static str],
     /// Who is marked by that, and who must have been told before.
     pub warned: Option<(&'static str, &'static str)>,
+    /// Whether only the calls that change something fail: another scenario of the function has the same reads.
+    pub changes_only: bool,
     /// How many different operations such a run calls.
     pub operations: usize,
 }
@@ -142,7 +144,8 @@ impl<'a> Reference<'a> {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for call in &self.calls {
+        let is_meant = |call: &&Call| call.changes || !self.scenario.changes_only;
+        for call in self.calls.iter().filter(is_meant) {
             let number = seen.entry(call.name()).or_default();
             *number += 1;
             for kind in KINDS {
