@@ -33,3 +33,7 @@ policies:
         [ "$function" = lamplighter ] || target/debug/lamplighter policy "$function" \
             --config config/examples/everything.toml --output "policies/$function.json" || exit 1; \
     done
+
+# What large accounts cost in calls and memory, with the optimised programs. The first release build takes long.
+bench:
+    cargo test --release -p lamplighter-tests --test all -- scale --nocapture --test-threads 1
