@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{Lamplighter, Ran};
+use crate::harness::{Lamplighter, Ran, root};
 
 /// What pip installs. moto 5 answers EC2, STS, SES and S3 in one server.
 const MOTO: &str = "moto[server]==5.2.*";
@@ -36,6 +36,27 @@ boto3.client("sesv2", "eu-west-1").create_email_identity(EmailIdentity="lampligh
 boto3.client("s3", "eu-west-1").create_bucket(
     Bucket="acme-state", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 print(json.dumps(fleet))
+"#;
+
+/// Makes what the audits look for. What moto gets wrong is left out: its credential report has no root user.
+const OFFENDERS: &str = r#"
+import boto3, json, pathlib, sys
+iam, ec2 = boto3.client("iam", "eu-west-1"), boto3.client("ec2", "eu-west-1")
+for name in ["ann", "bob"]:
+    iam.create_user(UserName=name)
+    iam.create_login_profile(UserName=name, Password="Correct-horse-1")
+serial = iam.create_virtual_mfa_device(VirtualMFADeviceName="ann")["VirtualMFADevice"]["SerialNumber"]
+iam.enable_mfa_device(UserName="ann", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+iam.create_user(UserName="robot")
+keys = [iam.create_access_key(UserName="robot")["AccessKey"]["AccessKeyId"] for _ in range(2)]
+vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+group = ec2.create_security_group(GroupName="bastion", Description="d", VpcId=vpc)["GroupId"]
+ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+    {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+boto3.client("s3", "eu-west-1").create_bucket(
+    Bucket="acme-state", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+iam.upload_server_certificate(ServerCertificateName="old", CertificateBody=CERTIFICATE, PrivateKey="unused")
+print(json.dumps({"group": group, "keys": keys}))
 "#;
 
 /// Tells each instance's state and mark, the mails that were sent, and the keys of the state.
@@ -181,6 +202,43 @@ fn a_fleet_in_three_regions_of_moto_is_warned_marked_and_stopped() {
         assert_eq!(seen["states"][untagged], "stopped");
         assert_eq!(seen["states"][tagged], "running");
     }
+}
+
+#[test]
+fn the_audits_find_in_moto_what_is_there() {
+    let moto = Moto::start();
+    let pem = root().join("functions/report-certificates/fixtures/server.pem");
+    let pem = std::fs::read_to_string(pem).expect("the certificate");
+    let made = moto.python(&format!("CERTIFICATE = {}\n{OFFENDERS}", json!(pem)));
+    let failing = |function: &str, code: i32| -> Vec<(String, String)> {
+        let run = moto.lamplighter(["run", function, "--dry-run", "--format", "json"]);
+        let run = run.code(code).json();
+        let rows = list(&run["findings"])
+            .iter()
+            .filter(|row| row["verdict"] == "fail");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let mut rows: Vec<_> = rows
+            .map(|row| (text(&row["rule"]), text(&row["resource"])))
+            .collect();
+        rows.sort();
+        rows
+    };
+    let found = |rule: &str, resource: String| (rule.to_owned(), resource);
+    let arn = |rest: &str| format!("arn:aws:iam::{ACCOUNT}:{rest}");
+
+    // Without a row for the root user nothing is known about it: partial, never clean.
+    let mfa = failing("audit-mfa", 4);
+    assert_eq!(mfa, [found("console-user-without-mfa", arn("user/bob"))]);
+    let keys = failing("audit-access-keys", 4);
+    assert!(keys.is_empty(), "fresh keys are no finding: {keys:?}");
+    assert_eq!(made["keys"].as_array().map(Vec::len), Some(2));
+    let group = made["group"].as_str().expect("an id");
+    let group = format!("arn:aws:ec2:eu-west-1:{ACCOUNT}:security-group/{group}");
+    let groups = failing("audit-security-groups", 0);
+    assert_eq!(groups, [found("port-open-to-internet", group)]);
+    let certificates = failing("report-certificates", 0);
+    let old = arn("server-certificate/old");
+    assert_eq!(certificates, [found("certificate-expired", old)]);
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -86,6 +86,10 @@ fn is_harmless(target: &str, level: Level) -> bool {
     if target.starts_with("lambda_runtime") {
         return level <= Level::INFO;
     }
+    // It warns of every place that holds no credentials or region, with the whole answer; what came of it we say.
+    if target.starts_with("aws_config") {
+        return level <= Level::ERROR;
+    }
     level <= Level::WARN || !TALKATIVE.iter().any(|name| target.starts_with(name))
 }
 
@@ -148,6 +152,7 @@ mod tests {
             assert!(!is_harmless(target, Level::INFO), "{target}");
             assert!(is_harmless(target, Level::WARN), "{target}");
         }
+        assert!(!is_harmless("aws_config::imds::region", Level::WARN));
         assert!(!is_harmless("lambda_runtime::requests", Level::DEBUG));
         assert!(is_harmless("lambda_runtime::layers::trace", Level::INFO));
         assert!(is_harmless("lamplighter_shell::round", Level::TRACE));
