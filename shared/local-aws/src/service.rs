@@ -1,7 +1,7 @@
 //! What a service is, and the list of them.
 
 use crate::auth::Caller;
-use crate::wire::{AwsError, Params, Request, Response};
+use crate::wire::{AwsError, Params, Request, Response, Xml};
 use crate::world::World;
 
 /// Every service of the simulated account.
@@ -109,5 +109,65 @@ pub(crate) fn route_query(
         operation: operations.iter().find(|operation| operation.name == action),
         resources,
         dry_run: params.is_true("DryRun"),
+    }
+}
+
+/// What differs from service to service in the errors of the query protocol.
+pub(crate) struct QueryErrors {
+    /// The namespace of the document.
+    pub(crate) namespace: &'static str,
+    /// The version of the API.
+    pub(crate) version: &'static str,
+    /// The code of a call that is not allowed.
+    pub(crate) denied: &'static str,
+    /// The code of a failure on the side of AWS.
+    pub(crate) broken: &'static str,
+}
+
+impl QueryErrors {
+    /// The error of an operation that was not even tried.
+    pub(crate) fn refusal(&self, refusal: &Refusal) -> AwsError {
+        match refusal {
+            Refusal::Throttled => AwsError::new(400, "Throttling", "Rate exceeded"),
+            Refusal::Broken => {
+                let message = "The request processing has failed because of an unknown error, exception or failure.";
+                AwsError::new(500, self.broken, message)
+            }
+            Refusal::Denied { action, principal } => {
+                let message = format!("User: {principal} is not authorized to perform: {action}");
+                AwsError::new(403, self.denied, message)
+            }
+            Refusal::UnknownKey => {
+                let message = "The security token included in the request is invalid.";
+                AwsError::new(403, "InvalidClientTokenId", message)
+            }
+            Refusal::ExpiredSession => {
+                let message = "The security token included in the request is expired";
+                AwsError::new(403, "ExpiredToken", message)
+            }
+            Refusal::UnknownAction(action) => {
+                let version = self.version;
+                let message = format!("Could not find operation {action} for version {version}");
+                AwsError::new(400, "InvalidAction", message)
+            }
+        }
+    }
+
+    /// An error as the query protocol writes it.
+    pub(crate) fn write(&self, error: &AwsError, request_id: &str) -> Response {
+        let blame = if error.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        let body = Xml::document("ErrorResponse", self.namespace, |xml| {
+            xml.node("Error", |xml| {
+                xml.leaf("Type", blame)
+                    .leaf("Code", &error.code)
+                    .leaf("Message", &error.message);
+            });
+            xml.leaf("RequestId", request_id);
+        });
+        Response::xml(error.status, body).header("x-amzn-requestid", request_id)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::service::{Ask, Operation, Refusal, Route, Service, changes, route_query};
+use crate::service::{Ask, Operation, QueryErrors, Refusal, Route, Service, changes, route_query};
 use crate::wire::{AwsError, Request, Response, Xml};
 use crate::world::World;
 
@@ -55,6 +55,13 @@ impl World {
     }
 }
 
+const ERRORS: QueryErrors = QueryErrors {
+    namespace: NAMESPACE,
+    version: "2010-03-31",
+    denied: "AuthorizationError",
+    broken: "InternalFailure",
+};
+
 impl Service for Sns {
     fn name(&self) -> &'static str {
         "sns"
@@ -65,46 +72,11 @@ impl Service for Sns {
     }
 
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        match refusal {
-            Refusal::Throttled => AwsError::new(400, "Throttling", "Rate exceeded"),
-            Refusal::Broken => {
-                let message = "The request processing has failed because of an unknown error, exception or failure.";
-                AwsError::new(500, "InternalFailure", message)
-            }
-            Refusal::Denied { action, principal } => {
-                let message = format!("User: {principal} is not authorized to perform: {action}");
-                AwsError::new(403, "AuthorizationError", message)
-            }
-            Refusal::UnknownKey => {
-                let message = "The security token included in the request is invalid.";
-                AwsError::new(403, "InvalidClientTokenId", message)
-            }
-            Refusal::ExpiredSession => {
-                let message = "The security token included in the request is expired";
-                AwsError::new(403, "ExpiredToken", message)
-            }
-            Refusal::UnknownAction(action) => {
-                let message = format!("Could not find operation {action} for version 2010-03-31");
-                AwsError::new(400, "InvalidAction", message)
-            }
-        }
+        ERRORS.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
-        let blame = if error.status < 500 {
-            "Sender"
-        } else {
-            "Receiver"
-        };
-        let body = Xml::document("ErrorResponse", NAMESPACE, |xml| {
-            xml.node("Error", |xml| {
-                xml.leaf("Type", blame)
-                    .leaf("Code", &error.code)
-                    .leaf("Message", &error.message);
-            });
-            xml.leaf("RequestId", request_id);
-        });
-        Response::xml(error.status, body).header("x-amzn-requestid", request_id)
+        ERRORS.write(error, request_id)
     }
 }
 
