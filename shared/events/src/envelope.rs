@@ -1,5 +1,7 @@
 //! The envelope: metadata and data, the same in Lambda, daemon and CLI.
 
+use crate::QUARANTINE_SCHEMA;
+use crate::look::{kind_of, parse_time, short, text};
 use chrono::{DateTime, Utc};
 use lamplighter_core::{Error, Result, Trigger};
 use serde_json::{Map, Value, json};
@@ -75,7 +77,11 @@ impl Envelope {
                 ..Self::default()
             });
         }
-        if event.contains_key("metadata") || event.contains_key("data") {
+        let is_own = event.contains_key("metadata") || event.contains_key("data");
+        if !is_own && let Some(envelope) = Self::replayed(&event)? {
+            return Ok(envelope);
+        }
+        if is_own {
             let metadata = match event.remove("metadata") {
                 None | Some(Value::Null) => Map::new(),
                 Some(Value::Object(metadata)) => metadata,
@@ -103,6 +109,55 @@ impl Envelope {
             return Ok(Self::default());
         }
         Ok(Self::native(event))
+    }
+
+    /// An event that comes once more: the record of an on-failure destination, or a file of the quarantine. What its
+    /// own envelope says stays, so a tick keeps its slot and a dry run stays one; what became of it is told in
+    /// `replayed`.
+    fn replayed(event: &Map<String, Value>) -> Result<Option<Self>> {
+        let is_quarantined = event.get("schema").and_then(Value::as_str) == Some(QUARANTINE_SCHEMA);
+        let inner = event.get(if is_quarantined {
+            "payload"
+        } else {
+            "requestPayload"
+        });
+        let Some(inner @ Value::Object(_)) = inner else {
+            // Nothing to look into: the reader says what is wrong with it.
+            return Ok(is_quarantined.then(|| Self {
+                kind: Kind::Native,
+                metadata: Map::from_iter([("trigger".to_owned(), json!("replay"))]),
+                data: Value::Object(event.clone()),
+            }));
+        };
+        let mut envelope = Self::read(inner.clone())?;
+        if envelope.kind == Kind::KeepWarm {
+            return Ok(Some(envelope));
+        }
+        let mut replayed = Map::new();
+        let whole = Value::Object(event.clone());
+        for (name, place) in [
+            ("condition", "/requestContext/condition"),
+            ("request_id", "/requestContext/requestId"),
+            ("error", "/responsePayload/errorMessage"),
+            ("error_type", "/responsePayload/errorType"),
+            ("function", "/function"),
+            ("reason", "/reason"),
+            ("run_id", "/run_id"),
+        ] {
+            if let Some(text) = text(&whole, place) {
+                replayed.insert(name.to_owned(), json!(short(text)));
+            }
+        }
+        envelope
+            .metadata
+            .insert("trigger".to_owned(), json!("replay"));
+        envelope
+            .metadata
+            .insert("replayed".to_owned(), Value::Object(replayed));
+        if envelope.kind == Kind::Native {
+            envelope.data = whole;
+        }
+        Ok(Some(envelope))
     }
 
     /// An event of AWS's own. A plain EventBridge rule's schedule names its slot in `time`.
@@ -192,23 +247,6 @@ fn trigger_of(value: &Value) -> Option<Trigger> {
     serde_json::from_value(value.clone()).ok()
 }
 
-fn parse_time(value: &Value) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(value.as_str()?)
-        .ok()
-        .map(|time| time.with_timezone(&Utc))
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,6 +334,55 @@ mod tests {
                 .to_string()
                 .starts_with("the event `x.json` is not JSON")
         );
+    }
+
+    #[test]
+    fn an_on_failure_record_is_a_replay_and_says_what_became_of_it() {
+        let sample = crate::sample("on-failure").expect("there is this sample");
+        let envelope = Envelope::parse("on-failure", sample.text).expect("readable");
+        assert_eq!(
+            (envelope.kind, envelope.trigger()),
+            (Kind::Native, Some(Trigger::Replay))
+        );
+        assert_eq!(
+            envelope.metadata["replayed"],
+            json!({
+                "condition": "RetriesExhausted",
+                "request_id": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                "error": "`s3:GetObject` did not answer in time",
+                "error_type": "Lamplighter.Transient",
+            })
+        );
+    }
+
+    #[test]
+    fn a_tick_that_failed_keeps_its_slot_and_a_dry_run_stays_one() {
+        let envelope = read(
+            json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"},
+            "requestPayload": {"metadata": {"id": "x", "trigger": "schedule", "dry_run": true,
+                "slot": "2026-11-22T06:00:00Z"}, "data": {}}}),
+        );
+        assert_eq!(
+            (envelope.kind, envelope.trigger()),
+            (Kind::Round, Some(Trigger::Replay))
+        );
+        assert!(envelope.wants_dry_run() && envelope.slot().is_some());
+        let event = json!({"schema": QUARANTINE_SCHEMA, "function": "f",
+            "payload": {"metadata": {"dry_run": "true"}, "data": {}}});
+        Envelope::read(event).expect_err("a dry run that is not understood is refused inside, too");
+    }
+
+    #[test]
+    fn a_file_of_the_quarantine_is_a_replay() {
+        for payload in [json!({"Records": []}), json!("text"), json!(null)] {
+            let event = json!({"schema": QUARANTINE_SCHEMA, "function": "f", "payload": payload});
+            let envelope = read(event.clone());
+            assert_eq!(
+                (envelope.kind, envelope.trigger()),
+                (Kind::Native, Some(Trigger::Replay))
+            );
+            assert_eq!(envelope.data, event);
+        }
     }
 
     #[test]

@@ -3,8 +3,26 @@
 //!
 //! It makes records of them and deliberately nothing else: it fetches no object and judges nothing.
 
+mod codedeploy;
+mod deliver;
 mod envelope;
+mod key;
+mod look;
+mod mail;
+mod object;
+mod objects;
+mod reader;
+mod record;
+mod s3;
 mod samples;
+mod ses;
+#[cfg(test)]
+mod tests;
 
+pub use deliver::deliver;
 pub use envelope::{Envelope, Kind};
+pub use mail::{MailEvent, Verdict, Verdicts};
+pub use object::{ObjectEvent, Sequencer};
+pub use objects::{OBJECTS_SCHEMA, objects_event};
+pub use record::{Delivery, DeploymentEvent, Form, Happening, QUARANTINE_SCHEMA, Record, Work};
 pub use samples::{SAMPLES, Sample, sample};

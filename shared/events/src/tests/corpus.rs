@@ -1,0 +1,39 @@
+//! The samples of others, where they lie beside the repository. They are not ours to commit.
+
+use super::{check, files, read};
+use crate::Happening;
+use std::path::Path;
+
+#[test]
+fn the_samples_of_others_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/aws-events");
+    if !folder.is_dir() {
+        eprintln!("without the corpus of AWS events: there is no folder {folder:?}");
+        return;
+    }
+    let events = files(&folder, "json");
+    assert!(events.len() > 10, "{folder:?} holds events");
+    for (path, event) in events {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        check(&event);
+        let records = read(&event).records;
+        // Some show an envelope only, with a text in it that is no event.
+        let is_empty_envelope = [
+            "eventBridgeEvent.json",
+            "snsEvent.json",
+            "snsSqsEvent.json",
+            "snsSqsFifoEvent.json",
+            "sqsDlqTriggerEvent.json",
+            "sqsEvent.json",
+        ]
+        .contains(&&*name);
+        for record in records {
+            assert_eq!(
+                matches!(record.happening, Happening::Unreadable(_)),
+                is_empty_envelope,
+                "{name}: {record:#?}"
+            );
+            assert!(!matches!(record.happening, Happening::Nothing(_)), "{name}");
+        }
+    }
+}
