@@ -39,6 +39,16 @@ pub enum Overlap {
     Allow,
 }
 
+/// What becomes of a tick whose local time is left out when the clock jumps forward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterGap {
+    /// It is skipped, as EventBridge Scheduler does.
+    #[default]
+    Skip,
+    /// The daemon runs it at the first moment after the gap.
+    Run,
+}
+
 /// When a report is mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailPolicy {
@@ -75,6 +85,8 @@ pub struct Common {
     pub spread_minutes: u32,
     /// How often a failed run is tried again for the same tick.
     pub retries: u32,
+    /// What becomes of a tick in a gap of the zone's clock.
+    pub after_gap: AfterGap,
     /// When its report is mailed, if it says so itself; [`Config::mail_of`](crate::Config::mail_of)
     /// knows both.
     pub mail: Option<MailPolicy>,
@@ -83,10 +95,11 @@ pub struct Common {
     pub to: Option<Vec<String>>,
 }
 
-/// The keys of every function that have no default: without them, those of `[report]` hold.
+/// The keys of every function that have no default: without `mail` and `to`, those of `[report]` hold.
 pub(crate) const OPTIONAL: &[Key] = &[
     Key::optional("mail", Kind::Text),
     Key::optional("to", Kind::Texts),
+    Key::optional("after_gap", Kind::Text),
 ];
 
 impl Common {
@@ -109,6 +122,7 @@ impl Common {
             overlap: section.choice("overlap").unwrap_or(Overlap::Skip),
             spread_minutes: section.whole("spread_minutes", 0..=1440),
             retries: section.whole("retries", 0..=185),
+            after_gap: section.optional_choice("after_gap").unwrap_or_default(),
             mail: section.optional_choice("mail"),
             to: section.optional_parsed_list("to", forms::address),
         }
@@ -147,6 +161,10 @@ impl Choice for Overlap {
     ];
 }
 
+impl Choice for AfterGap {
+    const ALL: &'static [(&'static str, Self)] = &[("skip", Self::Skip), ("run", Self::Run)];
+}
+
 impl Choice for MailPolicy {
     const ALL: &'static [(&'static str, Self)] = &[
         ("changes", Self::Changes),
@@ -166,4 +184,4 @@ macro_rules! displays_its_name {
 }
 pub(crate) use displays_its_name;
 
-displays_its_name!(Mode, Missed, Overlap, MailPolicy);
+displays_its_name!(Mode, Missed, Overlap, AfterGap, MailPolicy);

@@ -130,6 +130,24 @@ pub(crate) fn account_of(role: &str) -> &str {
     role.split(':').nth(4).unwrap_or_default()
 }
 
+/// The name of a bucket.
+pub(crate) fn bucket(text: &str) -> Result<String, Fault> {
+    // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+    let is_bucket = (3..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
+        && text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && text.ends_with(|letter: char| letter.is_ascii_alphanumeric());
+    match is_bucket {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(format!(
+            "{} is no name of a bucket",
+            shown(text)
+        ))),
+    }
+}
+
 /// An account's id.
 pub(crate) fn account_id(text: &str) -> Result<String, Fault> {
     match matches("[0-9]{12}", text) {
@@ -138,6 +156,18 @@ pub(crate) fn account_id(text: &str) -> Result<String, Fault> {
             let fault = format!("{} is no account id, it must be twelve digits", shown(text));
             Err(Fault::new(fault))
         }
+    }
+}
+
+/// An account's alias. IAM's own are of this form, and reports have no room for more.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/console_account-alias.html>
+pub(crate) fn account_alias(text: &str) -> Result<String, Fault> {
+    match matches("[a-z0-9](-?[a-z0-9])*", text) && (3..=63).contains(&text.len()) {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(format!(
+            "{} is no account alias, it must be 3 to 63 lower-case letters, digits and single dashes",
+            shown(text)
+        ))),
     }
 }
 

@@ -18,6 +18,8 @@ mod common;
 mod environment;
 mod error;
 mod forms;
+mod intake;
+mod key_template;
 mod kinds;
 mod layers;
 mod located;
@@ -31,14 +33,18 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-pub use common::{Common, MailPolicy, Missed, Mode, Overlap};
+pub use common::{AfterGap, Common, MailPolicy, Missed, Mode, Overlap};
 pub use error::{Error, Errors};
+pub use intake::{Intake, Queue, Source};
+pub use key_template::{KeyNames, KeyTemplate};
 pub use reader::Secret;
 pub use schema::nearest;
 pub use sections::{
-    Account, Action, AddressKind, AllowedRange, AuditAccessKeys, AuditMfa, AuditSecurityGroups,
-    Aws, Config, Daemon, Endpoint, Exception, Exceptions, KeyRemedy, MfaRemedy, Protocol, Report,
-    ReportCertificates, Revocation, SensitivePort, State, StateUrl, StopUntagged, WorkHours,
+    Account, Action, AddressKind, AllowedRange, ArchiveMail, AuditAccessKeys, AuditMfa,
+    AuditSecurityGroups, Aws, BundleRoute, Config, Correspondent, Daemon, DeployBundles,
+    DeploymentGroup, DeploymentOptions, Endpoint, Exception, Exceptions, FileExistsBehavior,
+    KeyRemedy, LinkStyle, MfaRemedy, Protocol, Report, ReportCertificates, Revocation,
+    RollbackEvent, SensitivePort, State, StateUrl, StopUntagged, TagLimit, Treatment, WorkHours,
 };
 
 use error::{Findings, Refusal};
@@ -120,6 +126,14 @@ impl Config {
             .into_iter()
             .find(|(name, _)| *name == function)
             .map(|(_, common)| common)
+    }
+
+    /// Where the events of a function come from; `None` for a function that takes none.
+    pub fn intake(&self, function: &str) -> Option<&Intake> {
+        self.intakes()
+            .into_iter()
+            .find(|(name, _)| *name == function)
+            .map(|(_, intake)| intake)
     }
 
     /// Whether the file or the environment says anything about this section. A flag is for one run

@@ -145,6 +145,22 @@ impl<'a> Reader<'a> {
         false
     }
 
+    /// As [`Self::boolean`], for a key without a default.
+    pub(crate) fn optional_boolean(&mut self, key: &str) -> Option<bool> {
+        self.find(key)?;
+        Some(self.boolean(key))
+    }
+
+    /// As [`Self::parsed`], for a key without a default.
+    pub(crate) fn optional_parsed<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        self.find(key)?;
+        self.parsed(key, parse)
+    }
+
     /// A whole number within a range.
     pub(crate) fn whole(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
         let Some((Value::Integer(value), place)) =

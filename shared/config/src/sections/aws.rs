@@ -12,6 +12,8 @@ pub struct Aws {
     pub regions: Vec<String>,
     /// Other accounts; empty: only the caller's own.
     pub accounts: Vec<Account>,
+    /// What people call the caller's own account.
+    pub account_alias: Option<String>,
     /// How many accounts and regions are read at once.
     pub concurrency: u32,
     /// How often a call is tried, the first time included.
@@ -62,6 +64,7 @@ impl Section for Aws {
         Self {
             regions,
             accounts,
+            account_alias: section.parsed_or_empty("account_alias", forms::account_alias),
             concurrency: section.whole("concurrency", 1..=64),
             max_attempts: section.whole("max_attempts", 1..=20),
             attempt_timeout_secs: section.whole("attempt_timeout_secs", 1..=300),

@@ -1,21 +1,28 @@
 //! The sections, one file each: a typed struct and the checks of its keys.
 
+mod archive_mail;
 mod audit_access_keys;
 mod audit_mfa;
 mod audit_security_groups;
 mod aws;
 mod daemon;
+mod deploy_bundles;
 mod exceptions;
 mod report;
 mod report_certificates;
 mod state;
 mod stop_untagged;
 
+pub use archive_mail::{ArchiveMail, Correspondent, LinkStyle, Treatment};
 pub use audit_access_keys::{AuditAccessKeys, KeyRemedy};
 pub use audit_mfa::{AuditMfa, MfaRemedy};
 pub use audit_security_groups::{AllowedRange, AuditSecurityGroups, Revocation, SensitivePort};
 pub use aws::{Account, Aws};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, TagLimit};
+pub use deploy_bundles::{
+    BundleRoute, DeployBundles, DeploymentGroup, DeploymentOptions, FileExistsBehavior,
+    RollbackEvent,
+};
 pub(crate) use exceptions::LIST as EXCEPTIONS;
 pub use exceptions::{Exception, Exceptions};
 pub use report::Report;
@@ -25,10 +32,11 @@ pub use stop_untagged::{Action, StopUntagged, WorkHours};
 
 use crate::common::{Common, Mode};
 use crate::error::{Findings, Refusal};
+use crate::intake::Intake;
 use crate::layers::Effective;
 use crate::reader::Reader;
 use crate::schema::{Declared, Key, Schema, nearest};
-use crate::source::Source;
+use crate::source::{Layer, Place, Source};
 
 // The list of all sections. A new one needs its line here (and its `mod` above), its file, and its
 // keys in `config/default.toml`.
@@ -51,6 +59,10 @@ sections! {
     audit_security_groups: AuditSecurityGroups,
     /// Certificates that expired or soon will.
     report_certificates: ReportCertificates,
+    /// New bundles in S3, and the deployments they start.
+    deploy_bundles: DeployBundles,
+    /// Inbound mail, kept.
+    archive_mail: ArchiveMail,
     /// The process that runs the schedules without Lambda.
     daemon: Daemon,
 }
@@ -69,6 +81,11 @@ pub(crate) trait Section {
 
     /// The keys that every function has, for a function's section.
     fn common(&self) -> Option<&Common> {
+        None
+    }
+
+    /// Where its events come from, for an event function's section.
+    fn intake(&self) -> Option<&Intake> {
         None
     }
 
@@ -121,6 +138,13 @@ macro_rules! sections {
                 let functions = commons.into_iter();
                 functions.filter_map(|(name, common)| Some((name, common?))).collect()
             }
+
+            /// The functions that take events, in the order of `default.toml`, with where these come from.
+            pub fn intakes(&self) -> Vec<(&'static str, &Intake)> {
+                let intakes = [$(($section::NAME, self.$field.intake()),)+];
+                let functions = intakes.into_iter();
+                functions.filter_map(|(name, intake)| Some((name, intake?))).collect()
+            }
         }
     };
 }
@@ -171,6 +195,31 @@ impl CrossChecks<'_> {
             hint: Some(format!(
                 "{missing}; or `{grace_key} = 0`: act without a warning"
             )),
+        });
+    }
+
+    /// Refuses to work without a place to remember things, where work would be lost otherwise.
+    pub(crate) fn need_state(&mut self, section: &str, because: &str) {
+        if self.findings.is_file_unreadable || self.findings.about("state").next().is_some() {
+            return;
+        }
+        // The operator wrote one of these; the mode may be a default.
+        let mut places = ["mode", "sources", "queues", "routes", "groups"]
+            .iter()
+            .filter_map(|key| self.effective.place(section, key));
+        let is_own = |place: &Place| {
+            let source = self.findings.sources.get(place.source);
+            source.is_some_and(|source| source.layer != Layer::Defaults)
+        };
+        self.findings.refuse(Refusal {
+            place: places.find(is_own).unwrap_or(Place::NOWHERE),
+            section,
+            key: Some("mode"),
+            message: format!("[{section}] in apply mode needs `url` in [state]: {because}"),
+            label: String::new(),
+            hint: Some(
+                "set `url` in [state] to \"s3://bucket/prefix\", or `mode = \"plan\"`".to_owned(),
+            ),
         });
     }
 

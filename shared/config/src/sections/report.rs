@@ -52,7 +52,8 @@ impl Section for Report {
 }
 
 /// The URL is a secret, so no fault shows it.
-fn webhook_url(url: &str) -> Result<(), Fault> {
+/// Whether a secret URL can be called.
+pub(super) fn webhook_url(url: &str) -> Result<(), Fault> {
     let rest =
         match url.split_once("://") {
             Some(("https", rest)) => rest,

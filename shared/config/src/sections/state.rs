@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::forms::shown;
+use crate::forms::{self, shown};
 use crate::reader::{Fault, Reader};
 use crate::sections::Section;
 
@@ -70,18 +70,9 @@ fn parse_url(text: &str) -> Result<StateUrl, Fault> {
         return Err(fault().hint(hint));
     };
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
-    let is_bucket = (3..=63).contains(&bucket.len())
-        && bucket
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
-        && bucket.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-        && bucket.ends_with(|letter: char| letter.is_ascii_alphanumeric());
-    if !is_bucket {
-        return Err(Fault::new(format!("{} is no name of a bucket", shown(bucket))).hint(hint));
-    }
+    let bucket = forms::bucket(bucket).map_err(|fault| fault.hint(hint))?;
     Ok(StateUrl::S3 {
-        bucket: bucket.to_owned(),
+        bucket,
         prefix: prefix.trim_matches('/').to_owned(),
     })
 }

@@ -37,12 +37,19 @@ fn the_defaults_alone_are_a_config() {
 }
 
 #[test]
-fn no_function_is_configured_and_none_applies_by_default() {
+fn no_function_is_configured_and_none_without_events_applies_by_default() {
     let config = super::good("", &[], &[]);
     assert!(!config.functions().is_empty());
     for (function, common) in config.functions() {
         assert!(!config.is_configured(function), "{function}");
-        assert_eq!(common.mode, Mode::Plan, "{function}");
+        // What takes events is there to act on them, once it is configured.
+        let takes_events = config.intake(function).is_some();
+        let expected = if takes_events {
+            Mode::Apply
+        } else {
+            Mode::Plan
+        };
+        assert_eq!(common.mode, expected, "{function}");
     }
 }
 
@@ -107,7 +114,11 @@ fn every_key_of_the_defaults_is_read_into_the_config() {
             config.stop_untagged,
             (&config.audit_mfa, &config.audit_access_keys),
             config.audit_security_groups,
-            (&config.report_certificates, &config.daemon)
+            (
+                &config.report_certificates,
+                (&config.deploy_bundles, &config.archive_mail),
+                &config.daemon
+            )
         )
     };
     let defaults = typed(&super::good("", &[], &[]));

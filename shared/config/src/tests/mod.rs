@@ -3,6 +3,7 @@
 mod accounts;
 mod audit_security_groups;
 mod defaults;
+mod deploy_bundles;
 mod destination;
 mod exceptions;
 mod impossible_values;

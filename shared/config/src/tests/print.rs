@@ -184,6 +184,66 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
         # mail = "changes" # from [report], default
         # to = ["a@example.com"] # from [report], lamplighter.toml:9
 
+        [deploy-bundles]
+        mode = "apply" # default
+        schedule = "rate(5 minutes)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 300 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        sources = [] # default
+        queues = [] # default
+        use_object_metadata = true # default
+        groups = {} # default
+        pending_hours = 12 # default
+        max_scan_mb = 256 # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
+        [archive-mail]
+        mode = "apply" # default
+        schedule = "cron(0 7 * * ? *)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 256 # default
+        timeout_secs = 300 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        sources = [] # default
+        queues = [] # default
+        archive_bucket = "" # default
+        archive_prefix = "mail/" # default
+        attachment_threshold_bytes = 65536 # default
+        recipients = [] # default
+        allow_senders = [] # default
+        on_spam = "quarantine" # default
+        on_virus = "quarantine" # default
+        on_gray = "quarantine" # default
+        on_unscanned = "keep" # default
+        on_unauthenticated = "quarantine" # default
+        on_unknown_sender = "quarantine" # default
+        links = "console" # default
+        link_url = "" # default
+        link_days = 7 # default
+        max_mail_mb = 45 # default
+        max_parts = 1000 # default
+        max_depth = 32 # default
+        max_header_kb = 256 # default
+        max_decoded_ratio = 8 # default
+        forward_to = [] # default
+        forward_from = "" # default
+        forward_max_mb = 10 # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
         [daemon]
         state_dir = "/var/lib/lamplighter" # default
         max_runs = 4 # default

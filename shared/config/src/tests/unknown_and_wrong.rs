@@ -86,7 +86,8 @@ fn an_unknown_section_names_the_one_that_was_meant_and_its_keys_are_not_judged()
             3 | [foo]
               |  ^^^ unknown section
             hint: known sections: [aws], [state], [report], [stop-untagged], [audit-mfa], [audit-access-keys],
-                  [audit-security-groups], [report-certificates], [daemon], [[exceptions]]
+                  [audit-security-groups], [report-certificates], [deploy-bundles], [archive-mail], [daemon],
+                  [[exceptions]]
         "#]],
     );
 }
