@@ -150,6 +150,21 @@ impl core::Action for Action {
         }
     }
 
+    fn pardon(&self, because: &str) -> Option<Self> {
+        let target = self.target();
+        match self {
+            Self::WarnAndMark { .. } => None,
+            Self::Unmark { .. } => Some(self.clone()),
+            Self::Deactivate { .. } => {
+                target.mark.as_ref()?;
+                Some(Self::Unmark {
+                    target: target.clone(),
+                    because: because.to_owned(),
+                })
+            }
+        }
+    }
+
     fn limited_verb(&self) -> Option<&'static str> {
         match self {
             Self::Deactivate { .. } => Some("switches off"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lamplighter_aws::Session;
 use lamplighter_config::{Config, KeyRemedy};
 use lamplighter_core::{Limits, Result, Statement};
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
 use lamplighter_shell::warning::Post;
@@ -51,7 +51,7 @@ impl Connect for AuditAccessKeys {
         })
     }
 
-    fn event(_envelope: &Envelope) -> Result<()> {
+    fn event(_envelope: &Envelope, _records: Vec<Record>) -> Result<()> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lamplighter_aws::Session;
 use lamplighter_config::{Config, MfaRemedy};
 use lamplighter_core::{Limits, Result, Statement};
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
 use lamplighter_shell::warning::Post;
@@ -56,7 +56,7 @@ impl Connect for AuditMfa {
         })
     }
 
-    fn event(_envelope: &Envelope) -> Result<()> {
+    fn event(_envelope: &Envelope, _records: Vec<Record>) -> Result<()> {
         Ok(())
     }
 

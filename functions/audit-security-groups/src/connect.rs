@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lamplighter_aws::Session;
 use lamplighter_config::Config;
 use lamplighter_core::{Limits, Result, Statement};
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
 
@@ -36,7 +36,7 @@ impl Connect for AuditSecurityGroups {
         })
     }
 
-    fn event(_envelope: &Envelope) -> Result<()> {
+    fn event(_envelope: &Envelope, _records: Vec<Record>) -> Result<()> {
         Ok(())
     }
 

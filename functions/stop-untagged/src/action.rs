@@ -158,6 +158,19 @@ impl core::Action for Action {
         }
     }
 
+    fn pardon(&self, because: &str) -> Option<Self> {
+        let target = self.target();
+        match self {
+            Self::WarnAndMark { .. } => None,
+            Self::Unmark { .. } => Some(self.clone()),
+            Self::Stop { .. } | Self::Terminate { .. } => Some(Self::Unmark {
+                mark: target.tags.get(MARK).cloned().flatten()?,
+                target: target.clone(),
+                because: because.to_owned(),
+            }),
+        }
+    }
+
     fn limited_verb(&self) -> Option<&'static str> {
         match self {
             Self::Stop { .. } => Some("stops"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lamplighter_aws::Session;
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{Error, Limits, Result, Statement};
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
 use lamplighter_shell::warning::Post;
@@ -74,7 +74,7 @@ impl Connect for StopUntagged {
         })
     }
 
-    fn event(_envelope: &Envelope) -> Result<()> {
+    fn event(_envelope: &Envelope, _records: Vec<Record>) -> Result<()> {
         Ok(())
     }
 

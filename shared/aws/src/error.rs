@@ -68,7 +68,10 @@ where
                 .unwrap_or_default()
                 .trim_end_matches('.');
             let status = service.raw().status().as_u16();
-            if DENIED.contains(&code) || (code == "403" || status == 403 && code == "Forbidden") {
+            // An answer to HEAD has no body, and so no code.
+            let is_forbidden =
+                status == 403 && service.err().code().is_none_or(|code| code == "Forbidden");
+            if DENIED.contains(&code) || code == "403" || is_forbidden {
                 (
                     ErrorKind::Denied,
                     format!("not allowed to call `{call}`"),

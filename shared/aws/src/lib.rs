@@ -7,15 +7,21 @@
 //! Deliberately not here: what to judge and what to change. That is each function's `plan`.
 
 pub mod acm;
+pub mod codedeploy;
 pub mod ec2;
 mod error;
 pub mod iam;
 pub mod iam_certificates;
+pub mod ping;
+mod post;
 mod read_only;
 mod regions;
+pub mod s3;
 pub mod ses;
 mod session;
+pub mod signed_links;
 pub mod sns;
+pub mod sqs;
 pub mod state;
 pub mod sts;
 pub mod webhook;

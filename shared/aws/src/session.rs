@@ -100,6 +100,11 @@ impl Aws {
         })
     }
 
+    /// The process's own credentials, before any role is assumed.
+    pub(crate) fn base(&self) -> &SdkConfig {
+        &self.base
+    }
+
     /// Opens the session of one run: finds out whose credentials these are, after assuming `role` where there is one.
     pub async fn session(
         &self,

@@ -4,9 +4,18 @@
 //! runs/<function>/latest.json          the last recorded run
 //! runs/<function>/<time>-<run id>.json every recorded run
 //! slots/<function>/<slot>.json         who runs a scheduled time, see [`Claim`]
+//! backfill/<function>/<digest>.json    where an interrupted backfill stopped, see [`Cursor`]
+//! ledger/<function>/<digest>.json      how far the work on an object or a mail is, see [`Entry`]
+//! pending/<function>/…/<group>.json    the bundle that waits for a busy deployment group
+//! quarantine/<function>/<digest>.json  records of events that cannot succeed, see [`Quarantined`]
 //! ```
 
 mod claims;
+mod cursors;
+mod documents;
+mod ledger;
+mod pending;
+mod quarantine;
 
 use std::path::Path;
 
@@ -21,6 +30,11 @@ use crate::read_only::ReadOnly;
 use crate::session::Session;
 
 pub use claims::{Claim, ClaimState};
+pub use cursors::Cursor;
+pub use documents::Found;
+pub use ledger::{Entry, EntryState, Order};
+pub use pending::pending_key;
+pub use quarantine::{Quarantined, SCHEMA as QUARANTINE_SCHEMA};
 
 /// Reads state. All that a dry run has.
 #[derive(Debug, Clone)]
@@ -106,16 +120,16 @@ impl StateWriter {
 
     /// Records a run: under its own key, then as the last one.
     pub async fn record(&self, run: &Run) -> Result<()> {
-        let bytes = serde_json::to_vec(&run.problems_only())
-            .map_err(|error| Error::permanent("cannot write the run").caused_by(error))?;
-        let key = format!(
-            "runs/{}/{}-{}.json",
-            run.function,
-            run.started_at.format("%Y-%m-%dT%H%M%SZ"),
-            run.run_id
-        );
+        let (key, bytes) = record_of(run)?;
         self.put(&key, bytes.clone()).await?;
         self.put(&latest_key(&run.function), bytes).await
+    }
+
+    /// Records the run of an event under its own key. What an event led to says nothing about the next one, so it is
+    /// not what the next run compares with.
+    pub async fn record_event(&self, run: &Run) -> Result<()> {
+        let (key, bytes) = record_of(run)?;
+        self.put(&key, bytes).await
     }
 
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
@@ -139,6 +153,17 @@ impl StateWriter {
             (Place::S3 { .. }, None) => Err(Error::permanent("the state has no client")),
         }
     }
+}
+
+/// The key of a run's record, and its text.
+fn record_of(run: &Run) -> Result<(String, Vec<u8>)> {
+    let bytes = serde_json::to_vec(&run.problems_only())
+        .map_err(|error| Error::permanent("cannot write the run").caused_by(error))?;
+    let began = run.started_at.format("%Y-%m-%dT%H%M%SZ");
+    Ok((
+        format!("runs/{}/{began}-{}.json", run.function, run.run_id),
+        bytes,
+    ))
 }
 
 fn s3(session: &Session) -> Builder {

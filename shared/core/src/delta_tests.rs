@@ -27,6 +27,7 @@ fn run(findings: &[Finding], coverage: &[Coverage]) -> Run {
         measures: vec![],
         deliveries: vec![],
         metadata: serde_json::Map::new(),
+        records: vec![],
         exceptions: vec![],
         delta: None,
         digested_on: None,

@@ -8,10 +8,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, chain};
-use crate::exception::{Exception, ExceptionRow, except};
+use crate::exception::{Exception, ExceptionRow, except, protected};
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::limits::{Limits, refusal};
 use crate::plan::Plan;
+use crate::record::{Decided, RecordOutcome, RecordRow};
 use crate::run::{
     Account, ActionOutcome, ActionRow, CoverageStatus, ErrorRow, Measure, Mode, Run, RunOutcome,
     SCHEMA, Skipped, Summary, Trigger, Verdict,
@@ -93,7 +94,8 @@ where
     Ok((run, actions))
 }
 
-/// Applies the actions of a plan file. The run is the file's, and becomes the record of what was done.
+/// Applies the actions of a plan file. The run is the file's, and becomes the record of what was done. A resource that
+/// was excepted after the plan was made is left alone.
 pub async fn apply_plan<Act, A, Made>(
     mut run: Run,
     actions: &[Act],
@@ -109,11 +111,24 @@ where
     run.mode = request.mode;
     run.trigger = request.trigger;
     run.started_at = request.now();
+    let protected = protected(&run.findings, &request.exceptions, run.started_at);
+    let is_open = |action: &&Act| !protected.contains_key(&action.resource());
+    let open: Vec<Act> = actions.iter().filter(is_open).cloned().collect();
     if request.mode == Mode::Apply && !actions.is_empty() {
         match run.would_refuse.clone() {
             Some(reason) => refuse(&mut run, reason),
-            None => apply_to(&mut run, actions, applier).await,
+            None if open.is_empty() => run.actions.clear(),
+            None => apply_to(&mut run, &open, applier).await,
         }
+    } else {
+        run.actions = open.iter().map(|action| row(action, None)).collect();
+    }
+    if run.outcome != RunOutcome::Refused {
+        run.actions.extend(actions.iter().filter_map(|action| {
+            let reason = protected.get(&action.resource())?;
+            Some(row(action, Some(Outcome::Vetoed(reason.clone()))))
+        }));
+        count_actions(&mut run);
     }
     run.finished_at = request.now();
     run
@@ -122,6 +137,12 @@ where
 /// Nothing was changed, and the run says why.
 fn refuse(run: &mut Run, reason: String) {
     run.outcome = RunOutcome::Refused;
+    for record in &mut run.records {
+        if record.outcome == RecordOutcome::Planned {
+            record.outcome = RecordOutcome::Retry;
+            record.reason = Some(reason.clone());
+        }
+    }
     run.errors.push(ErrorRow {
         scope: "limits".to_owned(),
         message: format!("{reason}; nothing was changed"),
@@ -148,6 +169,15 @@ async fn apply_to<Act, A, Made>(
         actions.len(),
         Outcome::Failed("no outcome was reported".to_owned()),
     );
+    for record in &mut run.records {
+        let own: Vec<&Outcome> = actions
+            .iter()
+            .zip(&outcomes)
+            .filter(|(action, _)| action.record() == Some(record.id.as_str()))
+            .map(|(_, outcome)| outcome)
+            .collect();
+        conclude(record, &own);
+    }
     run.actions = actions
         .iter()
         .zip(outcomes)
@@ -157,6 +187,33 @@ async fn apply_to<Act, A, Made>(
     if run.summary.failed > 0 {
         run.outcome = RunOutcome::Partial;
     }
+}
+
+/// What becomes of a record whose actions had these outcomes. One that may succeed later is delivered again as a whole:
+/// what was done already is found done. Then one that cannot succeed takes it into quarantine.
+fn conclude(record: &mut RecordRow, outcomes: &[&Outcome]) {
+    if record.outcome != RecordOutcome::Planned {
+        return;
+    }
+    let failed = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Failed(why) => Some((RecordOutcome::Retry, why)),
+        _ => None,
+    });
+    let rejected = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Rejected(why) => Some((RecordOutcome::Quarantined, why)),
+        _ => None,
+    });
+    (record.outcome, record.reason) = match failed.or(rejected) {
+        Some((outcome, why)) => (outcome, Some(why.clone())),
+        None => (
+            RecordOutcome::Done,
+            // An action that was left alone says why there was nothing to do.
+            outcomes.iter().find_map(|outcome| match outcome {
+                Outcome::Vetoed(why) => Some(why.clone()),
+                _ => None,
+            }),
+        ),
+    };
 }
 
 fn record<F: Function>(
@@ -234,24 +291,7 @@ fn record<F: Function>(
     errors.extend(observed.errors);
 
     let mut findings = plan.findings;
-    findings.sort_by(|a, b| {
-        (
-            a.verdict,
-            a.severity,
-            &a.account,
-            &a.region,
-            &a.resource,
-            &a.rule,
-        )
-            .cmp(&(
-                b.verdict,
-                b.severity,
-                &b.account,
-                &b.region,
-                &b.resource,
-                &b.rule,
-            ))
-    });
+    findings.sort_by(|a, b| a.rank().cmp(&b.rank()));
     let mut notes = request.notes.clone();
     notes.extend(plan.notes);
 
@@ -265,7 +305,7 @@ fn record<F: Function>(
         started_at,
         finished_at: request.now(),
         account: request.account.clone(),
-        outcome: if errors.is_empty() {
+        outcome: if errors.is_empty() && plan.records.iter().all(Decided::is_settled) {
             RunOutcome::Ok
         } else {
             RunOutcome::Partial
@@ -294,6 +334,7 @@ fn record<F: Function>(
         measures,
         deliveries: vec![],
         metadata: request.metadata.clone(),
+        records: plan.records.into_iter().map(RecordRow::from).collect(),
         exceptions,
         delta: None,
         digested_on: None,
@@ -313,7 +354,9 @@ fn row<Act: Action>(action: &Act, outcome: Option<Outcome>) -> ActionRow {
             Some("the resource is gone".to_owned()),
             None,
         ),
-        Some(Outcome::Failed(why)) => (ActionOutcome::Failed, Some(why), None),
+        Some(Outcome::Failed(why) | Outcome::Rejected(why)) => {
+            (ActionOutcome::Failed, Some(why), None)
+        }
     };
     ActionRow {
         resource: resource.arn,

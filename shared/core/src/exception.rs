@@ -115,10 +115,31 @@ pub(crate) fn except<A: crate::Action>(
     coverage: &[Coverage],
     now: DateTime<Utc>,
 ) -> Vec<ExceptionRow> {
+    let (protected, matched) = accept(&mut plan.findings, exceptions, now);
+    protect(plan, &protected);
+    rows(exceptions, matched, coverage, now)
+}
+
+/// The resources of these findings that the exceptions protect, each with the reason.
+pub(crate) fn protected(
+    findings: &[Finding],
+    exceptions: &[Exception],
+    now: DateTime<Utc>,
+) -> BTreeMap<Resource, String> {
+    accept(&mut findings.to_vec(), exceptions, now).0
+}
+
+/// Accepts the findings that an exception is about. Answers the protected resources, and how many findings each
+/// exception matched.
+fn accept(
+    findings: &mut [Finding],
+    exceptions: &[Exception],
+    now: DateTime<Utc>,
+) -> (BTreeMap<Resource, String>, Vec<usize>) {
     let mut matched = vec![0; exceptions.len()];
-    // Each protected resource with the reason. The first exception in the order of the configuration speaks.
+    // The first exception in the order of the configuration speaks.
     let mut protected: BTreeMap<Resource, String> = BTreeMap::new();
-    for finding in &mut plan.findings {
+    for finding in findings {
         if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) {
             continue;
         }
@@ -144,8 +165,16 @@ pub(crate) fn except<A: crate::Action>(
             });
         }
     }
-    protect(plan, &protected);
+    (protected, matched)
+}
 
+/// What became of each exception.
+fn rows(
+    exceptions: &[Exception],
+    matched: Vec<usize>,
+    coverage: &[Coverage],
+    now: DateTime<Utc>,
+) -> Vec<ExceptionRow> {
     // Where something could not be read, the finding that needs the exception may be there.
     let is_all_read = coverage
         .iter()
@@ -170,20 +199,24 @@ pub(crate) fn except<A: crate::Action>(
     rows.collect()
 }
 
-/// Drops what would be done to protected resources, and says why they are left alone, in place of any other reason.
+/// Drops what would be done to protected resources, but for taking their marks away, and says why they are left alone,
+/// in place of any other reason.
 fn protect<A: crate::Action>(plan: &mut Plan<A>, protected: &BTreeMap<Resource, String>) {
     if protected.is_empty() {
         return;
     }
     let mut skipped = BTreeMap::new();
-    plan.actions.retain(|action| {
-        let resource = action.resource();
-        let reason = protected.get(&resource);
-        if let Some(reason) = reason {
+    plan.actions = std::mem::take(&mut plan.actions)
+        .into_iter()
+        .filter_map(|action| {
+            let resource = action.resource();
+            let Some(reason) = protected.get(&resource) else {
+                return Some(action);
+            };
             skipped.insert(resource, reason.clone());
-        }
-        reason.is_none()
-    });
+            action.pardon(reason)
+        })
+        .collect();
     plan.skipped.retain(|skip| {
         let reason = protected.get(&skip.resource);
         if let Some(reason) = reason {

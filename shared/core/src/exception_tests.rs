@@ -7,8 +7,9 @@ use crate::{Action, Severity};
 
 const RULE: &str = "missing-required-tags";
 
+/// Stops an instance, or, where `because` is said, takes its mark away.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stop(Resource);
+struct Stop(Resource, bool, Option<String>);
 
 impl Action for Stop {
     fn resource(&self) -> Resource {
@@ -25,6 +26,10 @@ impl Action for Stop {
     }
     fn undo(&self) -> Option<String> {
         None
+    }
+    fn pardon(&self, because: &str) -> Option<Self> {
+        self.1
+            .then(|| Self(self.0.clone(), true, Some(because.to_owned())))
     }
     fn limited_verb(&self) -> Option<&'static str> {
         Some("stops")
@@ -59,7 +64,7 @@ fn plan(ids: &[&str]) -> Plan<Stop> {
             Finding::new(RULE, Severity::Medium, Verdict::Fail, &about, "lacks tags")
                 .evidence("tags", json!({ "team": "data" })),
         );
-        plan.act(Stop(about));
+        plan.act(Stop(about, id.contains("marked"), None));
     }
     plan
 }
@@ -91,7 +96,8 @@ fn check_at(
         ));
     }
     for action in &plan.actions {
-        text.push_str(&format!("stop {}\n", action.0.name()));
+        let verb = if action.2.is_some() { "unmark" } else { "stop" };
+        text.push_str(&format!("{verb} {}\n", action.0.name()));
     }
     for skip in &plan.skipped {
         text.push_str(&format!("skip {}: {}\n", skip.resource.name(), skip.reason));
@@ -100,6 +106,17 @@ fn check_at(
         text.push_str(&format!("{} {}\n", row.status.as_str(), row.matched));
     }
     text
+}
+
+#[test]
+fn the_mark_of_an_excepted_resource_is_taken_away_so_that_its_owner_is_warned_again() {
+    let told = check(
+        &mut plan(&["i-marked"]),
+        &[exception("*", "2026-12-31")],
+        &[],
+    );
+    assert!(told.contains("\nunmark i-marked\n"), "{told}");
+    assert!(!told.contains("stop i-marked"), "{told}");
 }
 
 #[test]

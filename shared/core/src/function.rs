@@ -66,6 +66,15 @@ pub trait Action: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// What it does in the third person, for a refusal, if it counts against the limits: `stops`. Marks and warnings
     /// do not count.
     fn limited_verb(&self) -> Option<&'static str>;
+    /// What is done in its place to a resource that is excepted, if anything: the mark of a warning is taken away.
+    /// Otherwise the day after the exception ends would be the day of the deed, without another warning.
+    fn pardon(&self, _because: &str) -> Option<Self> {
+        None
+    }
+    /// The record of an event that it belongs to. Several actions may belong to one.
+    fn record(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Built only to apply. One action per resource; several may be joined into one call, and each gets its own outcome.
@@ -84,8 +93,11 @@ pub enum Outcome {
     Vetoed(String),
     /// The resource was gone.
     Vanished,
-    /// It was tried and failed, with the reason.
+    /// It was tried and failed, with the reason. Trying again may help.
     Failed(String),
+    /// It was tried and cannot succeed, with the reason: a broken image, a bundle that is none. Its record goes into
+    /// quarantine.
+    Rejected(String),
 }
 
 /// The action of a function that changes nothing: there is no value of it, and nothing that applies it.

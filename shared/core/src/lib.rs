@@ -20,6 +20,7 @@ mod plan;
 mod plan_file;
 mod policy;
 mod progress;
+mod record;
 mod run;
 
 pub use delta::Delta;
@@ -33,6 +34,7 @@ pub use plan::{Plan, Skip};
 pub use plan_file::{PLAN_SCHEMA, PlanFile, VALID_HOURS as PLAN_VALID_HOURS};
 pub use policy::{Statement, policy_document};
 pub use progress::Progress;
+pub use record::{Decided, Decision, Disposition, RecordOutcome, RecordRow};
 pub use run::{
     Account, ActionOutcome, ActionRow, Coverage, CoverageStatus, Delivery, DeliveryOutcome,
     ErrorRow, Finding, Measure, Mode, Resource, Run, RunOutcome, SCHEMA, Severity, Skipped,

@@ -1,6 +1,7 @@
 //! What a function decided: a value that can be printed, stored and tested.
 
 use crate::limits::Population;
+use crate::record::{Decided, Decision, Disposition};
 use crate::run::{Finding, Resource, Severity, Verdict};
 
 /// Something left alone, with the reason.
@@ -25,6 +26,8 @@ pub struct Plan<A> {
     pub populations: Vec<Population>,
     /// Things a reader should know.
     pub notes: Vec<String>,
+    /// What was decided about each record of the event.
+    pub records: Vec<Decided>,
 }
 
 impl<A> Default for Plan<A> {
@@ -35,6 +38,7 @@ impl<A> Default for Plan<A> {
             skipped: vec![],
             populations: vec![],
             notes: vec![],
+            records: vec![],
         }
     }
 }
@@ -48,6 +52,50 @@ impl<A> Plan<A> {
     /// Adds an action.
     pub fn act(&mut self, action: A) {
         self.actions.push(action);
+    }
+
+    /// Adds an action that the record `id` of the event asks for.
+    pub fn act_for(&mut self, id: &str, subject: impl Into<String>, action: A) {
+        self.actions.push(action);
+        if !self.is_decided(id) {
+            self.decide(id, subject, Decision::Act);
+        }
+    }
+
+    /// There is nothing to do for the record `id`: it is acknowledged.
+    pub fn ignore(&mut self, id: &str, subject: impl Into<String>, reason: impl Into<String>) {
+        self.decide(id, subject, Decision::Ignore(reason.into()));
+    }
+
+    /// The record `id` cannot succeed: it goes into quarantine, and `finding` says why.
+    pub fn reject(&mut self, id: &str, subject: impl Into<String>, finding: Finding) {
+        self.decide(id, subject, Decision::Reject(finding.message.clone()));
+        self.find(finding);
+    }
+
+    /// The record `id` may succeed later: it is to be delivered again.
+    pub fn retry(&mut self, id: &str, subject: impl Into<String>, reason: impl Into<String>) {
+        self.decide(id, subject, Decision::Retry(reason.into()));
+    }
+
+    /// What SES is told about the mail of the record `id`, which must have been decided about.
+    pub fn answer(&mut self, id: &str, disposition: Disposition) {
+        if let Some(decided) = self.records.iter_mut().find(|decided| decided.id == id) {
+            decided.disposition = Some(disposition);
+        }
+    }
+
+    fn is_decided(&self, id: &str) -> bool {
+        self.records.iter().any(|decided| decided.id == id)
+    }
+
+    fn decide(&mut self, id: &str, subject: impl Into<String>, decision: Decision) {
+        self.records.push(Decided {
+            id: id.to_owned(),
+            subject: subject.into(),
+            decision,
+            disposition: None,
+        });
     }
 
     /// Leaves `resource` alone. What is left alone is also a decision.

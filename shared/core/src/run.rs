@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::delta::Delta;
 use crate::exception::ExceptionRow;
+use crate::record::RecordRow;
 
 /// The schema of [`Run`] as JSON. Adding fields is free; renaming or removing one is a new version.
 pub const SCHEMA: &str = "lamplighter/run/v1";
@@ -232,6 +233,19 @@ impl Finding {
             .chain_update(arn)
             .finalize();
         hex(&digest[..16])
+    }
+
+    /// The order in which findings are listed: the worst first, then by place.
+    #[expect(clippy::type_complexity, reason = "it is compared, never taken apart")]
+    pub(crate) fn rank(&self) -> (Verdict, Severity, &str, Option<&str>, &str, &str) {
+        (
+            self.verdict,
+            self.severity,
+            &self.account,
+            self.region.as_deref(),
+            &self.resource,
+            &self.rule,
+        )
     }
 
     /// The resource as a value of its own.
@@ -470,6 +484,9 @@ pub struct Run {
     /// The event's metadata as it came, unknown keys kept.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// The records of the event that set it off, and what became of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordRow>,
     /// The exceptions of this function's rules, and what became of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<ExceptionRow>,
@@ -501,6 +518,7 @@ impl Run {
             notes: self.notes.clone(),
             measures: self.measures.clone(),
             deliveries: self.deliveries.clone(),
+            records: self.records.clone(),
             exceptions: self.exceptions.clone(),
             delta: self.delta.clone(),
             ..self.frame()
@@ -532,6 +550,7 @@ impl Run {
             measures: vec![],
             deliveries: vec![],
             metadata: self.metadata.clone(),
+            records: vec![],
             exceptions: vec![],
             delta: None,
             digested_on: self.digested_on,
@@ -550,6 +569,32 @@ impl Run {
             RunOutcome::Partial => 4,
             RunOutcome::Ok if fail_on_findings && self.has_findings() => 3,
             RunOutcome::Ok => 0,
+        }
+    }
+
+    /// Adds a finding to a run that is made already.
+    pub fn add_finding(&mut self, finding: Finding) {
+        match finding.verdict {
+            Verdict::Pass => self.summary.pass += 1,
+            Verdict::Fail => self.summary.fail += 1,
+            Verdict::NotApplicable => self.summary.not_applicable += 1,
+            Verdict::Unknown => self.summary.unknown += 1,
+        }
+        self.summary.inspected += 1;
+        let place = self
+            .findings
+            .partition_point(|other| other.rank() <= finding.rank());
+        self.findings.insert(place, finding);
+    }
+
+    /// Something went wrong beside what was judged and done: the run is partial.
+    pub fn went_wrong(&mut self, scope: impl Into<String>, message: impl Into<String>) {
+        self.errors.push(ErrorRow {
+            scope: scope.into(),
+            message: message.into(),
+        });
+        if self.outcome == RunOutcome::Ok {
+            self.outcome = RunOutcome::Partial;
         }
     }
 

@@ -35,6 +35,22 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
 
 /// The page with lists of that extent.
 pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> String {
+    let mut environment = environment();
+    environment
+        .add_template(NAME_OF_CERTIFICATES, TEMPLATE_OF_CERTIFICATES)
+        .expect("the template is part of the program, and the tests render it");
+    environment
+        .render_named_str(
+            NAME,
+            TEMPLATE,
+            Value::from(Serde(view(run, options, extent))),
+        )
+        .expect("the template is part of the program, and every member it names is in the view")
+}
+
+/// What pages are rendered with, also by others: a template whose name ends in `.html` can neither let a value hide text
+/// nor become markup, an unknown member is an error, and `prose` turns what stands between backticks into `<code>`.
+pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // A line that holds only a block leaves no empty line behind.
@@ -51,15 +67,6 @@ pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> Str
         Value::from_safe_string(html_sentence(text))
     });
     environment
-        .add_template(NAME_OF_CERTIFICATES, TEMPLATE_OF_CERTIFICATES)
-        .expect("the template is part of the program, and the tests render it");
-    environment
-        .render_named_str(
-            NAME,
-            TEMPLATE,
-            Value::from(Serde(view(run, options, extent))),
-        )
-        .expect("the template is part of the program, and every member it names is in the view")
 }
 
 /// Prints a value of the template: hidden characters become visible, markup becomes text.

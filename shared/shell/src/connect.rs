@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lamplighter_aws::Session;
 use lamplighter_config::Config;
 use lamplighter_core::{Apply, Function, Limits, Result, Run, Statement};
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Record};
 
 use crate::clock::Clock;
 use crate::round::{self, Invocation, Planned};
@@ -29,14 +29,20 @@ pub trait Connect: Function {
     /// Whether it only looks at services without regions, and so needs no list of them.
     const IS_GLOBAL: bool = false;
 
+    /// Whether it works on the records of events. Such a function also has rounds, which report its quarantine.
+    const CONSUMES: bool = false;
+
+    /// Whether the report of an event's run is delivered when it has findings. Otherwise they wait for the round.
+    const REPORTS_EVENTS: bool = false;
+
     /// What to judge by.
     fn rules(config: &Config) -> Result<Self::Rules>;
 
     /// How much one run may change; `None` for functions that change nothing.
     fn limits(config: &Config) -> Option<Limits>;
 
-    /// The native event in an envelope.
-    fn event(envelope: &Envelope) -> Result<Self::Event>;
+    /// What set it off. `records` are those of the event that are this run's to work on; a scheduled function has none.
+    fn event(envelope: &Envelope, records: Vec<Record>) -> Result<Self::Event>;
 
     /// The function with clients that can only read.
     fn connect(session: Arc<Session>) -> Self;
@@ -66,6 +72,8 @@ pub struct Entry {
     pub changes: &'static str,
     /// Whether it only looks at services without regions.
     pub is_global: bool,
+    /// Whether it works on the records of events.
+    pub consumes: bool,
     /// The names of its rules.
     pub rules: &'static [&'static str],
     /// One run: observe, plan, apply, deliver, record, as far as the mode allows.
@@ -85,6 +93,7 @@ pub fn entry<F: Connect>() -> Entry {
         trigger: F::TRIGGER,
         changes: F::CHANGES,
         is_global: F::IS_GLOBAL,
+        consumes: F::CONSUMES,
         rules: F::RULES,
         run: |settings, invocation| {
             Box::pin(async move { round::run::<F>(&settings, invocation).await })

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lamplighter_aws::Options;
 use lamplighter_core::{Error, ErrorKind, Trigger, chain};
-use lamplighter_events::{Envelope, Kind};
+use lamplighter_events::{Envelope, Form, Kind, deliver};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::connect::Connect;
+use crate::intake::reply::reply;
 use crate::logging;
 use crate::round::{self, Invocation};
 use crate::settings::{self, Settings};
@@ -39,7 +41,8 @@ pub async fn serve<F: Connect>() -> std::process::ExitCode {
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let settings = Arc::clone(&settings);
         // Boxed: the type of a whole run is deeper than the compiler looks.
-        Box::pin(async move { handle::<F>(&settings, event.payload).await })
+        let deadline = event.context.deadline;
+        Box::pin(async move { handle::<F>(&settings, event.payload, deadline).await })
     });
     end(lambda_runtime::run(handler).await)
 }
@@ -52,7 +55,11 @@ fn load() -> Result<Settings, Error> {
 }
 
 /// One invocation.
-async fn handle<F: Connect>(settings: &Settings, payload: Value) -> Result<Value, Diagnostic> {
+async fn handle<F: Connect>(
+    settings: &Settings,
+    payload: Value,
+    deadline: u64,
+) -> Result<Value, Diagnostic> {
     let envelope = match Envelope::read(payload) {
         Ok(envelope) => envelope,
         Err(error) => return answer_or_fail(error),
@@ -60,10 +67,18 @@ async fn handle<F: Connect>(settings: &Settings, payload: Value) -> Result<Value
     if envelope.kind == Kind::KeepWarm {
         return Ok(json!(Answer::keep_warm()));
     }
-    let invocation = Invocation::new(None, Trigger::Event, envelope);
-    match round::run::<F>(settings, invocation).await {
-        Ok(run) => Ok(json!(Answer::of_run(&run))),
-        Err(error) => answer_or_fail(error),
+    let form = (F::CONSUMES && envelope.kind == Kind::Native).then(|| deliver(&envelope).form);
+    let mut invocation = Invocation::new(None, Trigger::Event, envelope);
+    // Milliseconds since 1970. <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+    invocation.deadline = i64::try_from(deadline)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis);
+    match (round::run::<F>(settings, invocation).await, form) {
+        (Ok(run), Some(form)) => reply(&form, &run).or_else(answer_or_fail),
+        (Ok(run), None) => Ok(json!(Answer::of_run(&run))),
+        // A queue's messages must not be deleted because of an error that is answered.
+        (Err(error), Some(Form::Sqs)) => Err(diagnostic(&error)),
+        (Err(error), _) => answer_or_fail(error),
     }
 }
 

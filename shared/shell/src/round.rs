@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_aws::Session;
 use lamplighter_aws::state::{Claim, ClaimState, StateReader, StateWriter};
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{
-    self as core, Account, Delta, Error, ErrorKind, ErrorRow, Exception, Limits, Mode, PlanFile,
-    Request, Result, Run, RunOutcome, Trigger, chain,
+    self as core, Account, Delta, Error, ErrorKind, Exception, Limits, Mode, PlanFile, Request,
+    Result, Run, RunOutcome, Trigger, chain,
 };
-use lamplighter_events::Envelope;
+use lamplighter_events::{Envelope, Kind, deliver};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 use ulid::Ulid;
@@ -20,6 +20,7 @@ use ulid::Ulid;
 use crate::clock;
 use crate::connect::Connect;
 use crate::delivery;
+use crate::intake::{self, Intake, Once};
 use crate::settings::Settings;
 
 /// How long a run that was told to end may go on once it has begun to change things or to deliver its report.
@@ -27,6 +28,9 @@ pub const TIME_TO_END: Duration = Duration::from_secs(10);
 
 /// A claim holds this much longer than the run may take: clocks differ, and a run is cut off a little late.
 const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(60);
+
+/// A Lambda is ended at its deadline, and the first retry comes a minute later: a claim must not outlive that.
+const DEADLINE_GRACE: TimeDelta = TimeDelta::seconds(5);
 
 /// How a run was asked for.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub struct Invocation {
     pub envelope: Envelope,
     /// The run's id, where somebody has written it down already.
     pub run_id: Option<String>,
+    /// When the host will cut the run off, if that is earlier than the section's `timeout_secs`.
+    pub deadline: Option<DateTime<Utc>>,
     /// Tells the run to end. Before its first change it ends at once, after that it gets [`TIME_TO_END`].
     pub cancel: CancellationToken,
 }
@@ -51,6 +57,7 @@ impl Invocation {
             trigger,
             envelope,
             run_id: None,
+            deadline: None,
             cancel: CancellationToken::new(),
         }
     }
@@ -60,15 +67,30 @@ impl Invocation {
         Self::new(mode, Trigger::Manual, Envelope::default())
     }
 
-    /// The mode of the run. The event can lower it, never raise it.
-    fn mode(&self, configured: config::Mode) -> Mode {
+    /// The mode of the run. The event can lower it, never raise it. An event function applies by default, but only
+    /// once somebody has configured it.
+    fn mode<F: Connect>(&self, config: &Config) -> Result<Mode> {
+        let configured = configured::<F>(config)?.mode;
         if self.envelope.wants_dry_run() {
-            return Mode::DryRun;
+            return Ok(Mode::DryRun);
         }
-        self.mode.unwrap_or(match configured {
-            config::Mode::Plan => Mode::Plan,
-            config::Mode::Apply => Mode::Apply,
-        })
+        Ok(self.mode.unwrap_or(match configured {
+            config::Mode::Apply if !F::CONSUMES || config.is_configured(F::NAME) => Mode::Apply,
+            config::Mode::Apply | config::Mode::Plan => Mode::Plan,
+        }))
+    }
+
+    /// Whether it is about the records of an event.
+    fn has_records<F: Connect>(&self) -> bool {
+        F::CONSUMES && self.envelope.kind == Kind::Native
+    }
+
+    /// What set it off: what the event says of itself, unless somebody runs it by hand or again.
+    fn trigger(&self) -> Trigger {
+        match self.trigger {
+            Trigger::Replay => Trigger::Replay,
+            other => self.envelope.trigger().unwrap_or(other),
+        }
     }
 }
 
@@ -82,7 +104,11 @@ pub struct Planned {
 
 /// Runs a function as far as its mode allows.
 pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Result<Run> {
-    let mode = invocation.mode(configured::<F>(&settings.config)?.mode);
+    let mode = invocation.mode::<F>(&settings.config)?;
+    if mode == Mode::Plan && invocation.has_records::<F>() && invocation.trigger != Trigger::Manual
+    {
+        intake::refuse_in_plan_mode(F::NAME)?;
+    }
     let run_id = invocation
         .run_id
         .clone()
@@ -92,27 +118,47 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
     let is_acting = AtomicBool::new(false);
     let work = async {
         let round = Round::begin::<F>(settings, &run_id).await?;
-        let event = F::event(&invocation.envelope)?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, mode)?;
+        let intake = round.intake::<F>(settings, &invocation).await;
+        let fresh = intake.as_ref().map(Intake::fresh).unwrap_or_default();
+        let event = F::event(&invocation.envelope, fresh)?;
         if invocation.trigger != Trigger::Manual {
             claimed = round.claim::<F>(settings, &request).await?;
         }
+        let desk = match &intake {
+            Some(intake) => Some(round.desk::<F>(settings, &invocation, intake, mode)?),
+            None => None,
+        };
         let function = F::connect(Arc::clone(&round.session));
         let applier = || {
             is_acting.store(true, Ordering::Relaxed);
-            F::applier(
-                Arc::clone(&round.session),
-                &settings.config,
-                Arc::clone(&settings.clock),
-            )
+            let (session, desk) = (Arc::clone(&round.session), desk.clone());
+            let clock = Arc::clone(&settings.clock);
+            async move {
+                let inner = F::applier(session, &settings.config, clock).await?;
+                Ok(Once { inner, desk })
+            }
         };
         // Boxed: the type of a whole run is deeper than the compiler looks.
         let (mut run, _) =
             Box::pin(core::run(&function, &event, &rules, &request, applier)).await?;
         is_acting.store(true, Ordering::Relaxed);
-        round.compare(&mut run);
-        round.finish(settings, &mut run).await;
+        match (&intake, &desk) {
+            (Some(intake), Some(desk)) => {
+                intake.conclude(&mut run, desk).await;
+                round.finish_event::<F>(settings, &mut run).await;
+            }
+            _ => {
+                if F::CONSUMES
+                    && let Some(state) = &round.state
+                {
+                    intake::report_quarantine(&mut run, state, &round.session).await;
+                }
+                round.compare(&mut run);
+                round.finish(settings, &mut run).await;
+            }
+        }
         Ok(run)
     };
     let result = async {
@@ -145,12 +191,21 @@ pub async fn plan<F: Connect>(settings: &Settings, invocation: Invocation) -> Re
     let span = span::<F>(&run_id, Mode::Plan, &invocation);
     async {
         let round = Round::begin::<F>(settings, &run_id).await?;
-        let event = F::event(&invocation.envelope)?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, Mode::Plan)?;
+        let intake = round.intake::<F>(settings, &invocation).await;
+        let fresh = intake.as_ref().map(Intake::fresh).unwrap_or_default();
+        let event = F::event(&invocation.envelope, fresh)?;
         let function = F::connect(Arc::clone(&round.session));
-        let (mut run, actions) = core::plan_only(&function, &event, &rules, &request).await?;
-        round.compare(&mut run);
+        let (mut run, actions) =
+            Box::pin(core::plan_only(&function, &event, &rules, &request)).await?;
+        match &intake {
+            Some(intake) => {
+                let desk = round.desk::<F>(settings, &invocation, intake, Mode::Plan)?;
+                intake.conclude(&mut run, &desk).await;
+            }
+            None => round.compare(&mut run),
+        }
         log_end(&run);
         Ok(Planned {
             file: PlanFile::seal(&run, &actions)?,
@@ -209,25 +264,14 @@ struct Round {
     run_id: String,
     session: Arc<Session>,
     last: Option<Run>,
-    has_state: bool,
+    state: Option<StateReader>,
 }
 
 impl Round {
     async fn begin<F: Connect>(settings: &Settings, run_id: &str) -> Result<Self> {
         let config = &settings.config;
-        let role = configured::<F>(config)?.role.as_deref();
         info!("the run begins");
-        let session = settings
-            .aws()
-            .await?
-            .session(
-                run_id,
-                role,
-                Arc::clone(&settings.progress),
-                (settings.clock)(),
-            )
-            .await?;
-        let session = Arc::new(session);
+        let session = Arc::new(settings.session(F::NAME, run_id).await?);
         let state = StateReader::open(config.state.url.as_ref(), &session);
         let last = match &state {
             Some(state) => state.latest(F::NAME).await?,
@@ -237,8 +281,51 @@ impl Round {
             run_id: run_id.to_owned(),
             session,
             last,
-            has_state: state.is_some(),
+            state,
         })
+    }
+
+    /// The records of an event, as far as they are this run's; `None` for a round, and for a function without events.
+    async fn intake<F: Connect>(
+        &self,
+        settings: &Settings,
+        invocation: &Invocation,
+    ) -> Option<Intake> {
+        if !invocation.has_records::<F>() {
+            return None;
+        }
+        let intake = Intake::open(
+            F::NAME,
+            deliver(&invocation.envelope),
+            self.state.as_ref(),
+            &self.session,
+            invocation.trigger() == Trigger::Replay,
+            (settings.clock)(),
+        )
+        .await;
+        Some(intake)
+    }
+
+    /// Where the records are claimed. A claim holds as long as the run may take.
+    fn desk<F: Connect>(
+        &self,
+        settings: &Settings,
+        invocation: &Invocation,
+        intake: &Intake,
+        mode: Mode,
+    ) -> Result<Arc<intake::Desk>> {
+        let timeout = configured::<F>(&settings.config)?.timeout_secs;
+        let longest = TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE;
+        let lease = match invocation.deadline {
+            Some(deadline) => longest.min(deadline - (settings.clock)() + DEADLINE_GRACE),
+            None => longest,
+        };
+        let writer = if mode == Mode::Apply {
+            StateWriter::open(settings.config.state.url.as_ref(), &self.session)
+        } else {
+            None
+        };
+        Ok(intake.desk(writer, &self.run_id, Arc::clone(&settings.clock), lease))
     }
 
     /// Claims the slot of a scheduled run where several daemons or Lambdas share a state: one of them runs it. A dry
@@ -280,11 +367,11 @@ impl Round {
         Ok(Request {
             run_id: self.run_id.clone(),
             mode,
-            trigger: invocation.envelope.trigger().unwrap_or(invocation.trigger),
+            trigger: invocation.trigger(),
             slot: invocation.envelope.slot(),
             account: Account {
                 id: self.session.caller().account.clone(),
-                alias: None,
+                alias: settings.config.aws.account_alias.clone(),
             },
             metadata: invocation.envelope.metadata.clone(),
             notes: self.notes(limits.as_ref()),
@@ -300,7 +387,7 @@ impl Round {
     }
 
     fn notes(&self, limits: Option<&Limits>) -> Vec<String> {
-        if self.has_state {
+        if self.state.is_some() {
             return vec![];
         }
         let jump = if limits.is_some_and(|limits| limits.max_jump_percent.is_some()) {
@@ -315,7 +402,7 @@ impl Round {
 
     /// Finds out what is new since the last recorded run.
     fn compare(&self, run: &mut Run) {
-        if self.has_state {
+        if self.state.is_some() {
             run.delta = Some(Delta::between(self.last.as_ref(), run));
         }
     }
@@ -334,13 +421,29 @@ impl Round {
                 StateWriter::open(settings.config.state.url.as_ref(), &self.session)
                 && let Err(error) = writer.record(run).await
             {
-                run.errors.push(ErrorRow {
-                    scope: "state".to_owned(),
-                    message: chain(&error),
-                });
-                if run.outcome == RunOutcome::Ok {
-                    run.outcome = RunOutcome::Partial;
+                run.went_wrong("state", chain(&error));
+            }
+        }
+        log_end(run);
+    }
+
+    /// The same for the run of an event. Its report is delivered if the function wants that and there is something to
+    /// tell. It is recorded if something is left over: what was done stands in the ledger, and a record for each of a
+    /// million images would cost more than the images.
+    async fn finish_event<F: Connect>(&self, settings: &Settings, run: &mut Run) {
+        if run.mode != Mode::DryRun {
+            if F::REPORTS_EVENTS && run.has_findings() {
+                let delivered = delivery::deliver(settings, &self.session, run, None).await;
+                for delivery in delivered.deliveries {
+                    run.delivered(delivery);
                 }
+            }
+            if run.outcome != RunOutcome::Ok
+                && let Some(writer) =
+                    StateWriter::open(settings.config.state.url.as_ref(), &self.session)
+                && let Err(error) = writer.record_event(run).await
+            {
+                run.went_wrong("state", chain(&error));
             }
         }
         log_end(run);
@@ -369,6 +472,15 @@ impl Claimed {
 fn log_end(run: &Run) {
     for row in &run.errors {
         warn!(scope = row.scope, "{}", row.message);
+    }
+    for record in &run.records {
+        info!(
+            record = record.id,
+            subject = record.subject,
+            outcome = record.outcome.as_str(),
+            reason = record.reason,
+            "record"
+        );
     }
     for action in &run.actions {
         info!(

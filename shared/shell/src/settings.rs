@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use lamplighter_aws::{Aws, Options};
+use lamplighter_aws::{Aws, Options, Session};
 use lamplighter_config::{Config, Flag, Sources};
 use lamplighter_core::{Error, Progress, Result};
 use tokio::sync::OnceCell;
@@ -49,6 +49,18 @@ impl Settings {
             self.clock = clock::standing_at(time);
         }
         self
+    }
+
+    /// Opens a session with the credentials of a function: its role, where it has one. `run_id` names the session.
+    pub async fn session(&self, function: &str, run_id: &str) -> Result<Session> {
+        let section = self
+            .config
+            .section(function)
+            .ok_or_else(|| Error::config(format!("there is no section [{function}]")))?;
+        let (progress, now) = (Arc::clone(&self.progress), (self.clock)());
+        let aws = self.aws().await?;
+        aws.session(run_id, section.role.as_deref(), progress, now)
+            .await
     }
 
     /// The SDK, set up at the first run.

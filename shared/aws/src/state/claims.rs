@@ -4,23 +4,15 @@
 //! slots/<function>/<slot>.json
 //! ```
 //!
-//! S3 decides by conditional writes. In a folder a lock does, so a folder is for the processes of one machine. A claim
-//! whose run failed, or whose holder was never heard of again, may be taken over; one that is done never.
+//! A claim whose run failed, or whose holder was never heard of again, may be taken over; one that is done never.
 
-use std::fs::{self, File};
-use std::io::ErrorKind as Io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, Utc};
-use lamplighter_config::StateUrl as Place;
 use lamplighter_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{StateWriter, cannot, join};
-use crate::error::{code_of, explain};
+use super::StateWriter;
 
 /// How often a claim is tried while others write at the same moment.
 const ATTEMPTS: u32 = 6;
@@ -92,183 +84,52 @@ impl Claim {
             ),
         )
     }
-
-    fn bytes(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self)
-            .map_err(|error| Error::permanent("cannot write the claim").caused_by(error))
-    }
-
-    fn read(key: &str, bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            Error::permanent(format!("cannot read the claim `{key}` in the state"))
-                .caused_by(error)
-                .hint("remove it there to let the slot run")
-        })
-    }
 }
 
 impl StateWriter {
     /// Claims a slot for a run, or fails with [`ErrorKind::Taken`].
     pub async fn claim(&self, claim: &Claim) -> Result<()> {
-        match (&self.place, &self.client) {
-            (Place::S3 { bucket, prefix }, Some(client)) => {
-                let there = Object {
-                    client,
-                    bucket,
-                    key: join(prefix, &claim.key()),
-                };
-                there.claim(claim).await
-            }
-            (Place::File { folder }, _) => {
-                let (path, claim) = (Path::new(folder).join(claim.key()), claim.clone());
-                on_disk(move || in_folder(&path, &claim, |there| claim.may_replace(there))).await
-            }
-            (Place::S3 { .. }, None) => Err(Error::permanent("the state has no client")),
-        }
-    }
-
-    /// Writes how the run of a claim ended, unless the claim has been taken over meanwhile.
-    pub async fn settle(&self, claim: &Claim) -> Result<()> {
-        let settled = match (&self.place, &self.client) {
-            (Place::S3 { bucket, prefix }, Some(client)) => {
-                let there = Object {
-                    client,
-                    bucket,
-                    key: join(prefix, &claim.key()),
-                };
-                match there.get().await? {
-                    Some((found, etag)) if found.run_id == claim.run_id => {
-                        there.put(claim, Some(&etag)).await.map(|_| ())
-                    }
-                    _ => Ok(()),
-                }
-            }
-            (Place::File { folder }, _) => {
-                let (path, claim) = (Path::new(folder).join(claim.key()), claim.clone());
-                on_disk(move || in_folder(&path, &claim, |there| there.run_id == claim.run_id))
-                    .await
-            }
-            (Place::S3 { .. }, None) => Err(Error::permanent("the state has no client")),
-        };
-        match settled {
-            Err(error) if error.kind() == ErrorKind::Taken => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// A claim in S3.
-struct Object<'a> {
-    client: &'a Client,
-    bucket: &'a str,
-    key: String,
-}
-
-impl Object<'_> {
-    async fn claim(&self, claim: &Claim) -> Result<()> {
-        let mut etag = None;
+        let key = claim.key();
+        let mut replaces = None;
         for attempt in 0..ATTEMPTS {
-            if self.put(claim, etag.as_deref()).await? {
+            let put = self.put_if(&key, claim, replaces.as_deref()).await;
+            if put.map_err(cannot_claim)?.is_some() {
                 return Ok(());
             }
             // Somebody was there before, or writes at this moment.
             tokio::time::sleep(Duration::from_millis(50) * attempt).await;
-            etag = match self.get().await? {
-                Some((there, _)) if !claim.may_replace(&there) => return Err(there.taken()),
-                Some((_, etag)) => Some(etag),
+            let there = self.reader().document::<Claim>(&key).await;
+            replaces = match there.map_err(cannot_claim)? {
+                Some(there) if !claim.may_replace(&there.document) => {
+                    return Err(there.document.taken());
+                }
+                Some(there) => Some(there.tag),
                 None => None,
             };
         }
         Err(Error::transient(format!(
-            "cannot claim `{}` in the state: others write it all the time",
-            self.key
+            "cannot claim `{key}` in the state: others write it all the time"
         )))
     }
 
-    /// Writes where nothing is, or over what has this tag. `false`: that is not how it is.
-    async fn put(&self, claim: &Claim, etag: Option<&str>) -> Result<bool> {
-        let put = self.client.put_object().bucket(self.bucket).key(&self.key);
-        let put = match etag {
-            Some(etag) => put.if_match(etag),
-            None => put.if_none_match("*"),
-        };
-        let put = put
-            .content_type("application/json")
-            .body(ByteStream::from(claim.bytes()?));
-        match put.send().await {
-            Ok(_) => Ok(true),
-            // 409: another conditional write is under way. 404: what was to be replaced is gone.
-            // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
-            Err(error)
-                if matches!(
-                    code_of(&error),
-                    Some("PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey")
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => {
-                let error = explain("s3:PutObject", error);
-                Err(error.context(format!("cannot claim the slot in `{}`", self.bucket)))
-            }
+    /// Writes how the run of a claim ended, unless the claim has been taken over meanwhile.
+    pub async fn settle(&self, claim: &Claim) -> Result<()> {
+        let key = claim.key();
+        if let Some(there) = self.reader().document::<Claim>(&key).await?
+            && there.document.run_id == claim.run_id
+        {
+            self.put_if(&key, claim, Some(&there.tag)).await?;
         }
-    }
-
-    async fn get(&self) -> Result<Option<(Claim, String)>> {
-        let got = self.client.get_object().bucket(self.bucket).key(&self.key);
-        match got.send().await {
-            Ok(object) => {
-                let etag = object.e_tag().unwrap_or_default().to_owned();
-                let bytes = object.body.collect().await.map_err(|error| {
-                    Error::transient(format!(
-                        "the answer to `s3:GetObject` for `{}` was cut off",
-                        self.key
-                    ))
-                    .caused_by(error)
-                })?;
-                Claim::read(&self.key, &bytes.to_vec()).map(|claim| Some((claim, etag)))
-            }
-            Err(error) if code_of(&error) == Some("NoSuchKey") => Ok(None),
-            Err(error) => {
-                let error = explain("s3:GetObject", error);
-                Err(error.context(format!("cannot read the claim in `{}`", self.bucket)))
-            }
-        }
+        Ok(())
     }
 }
 
-/// Puts a claim in its place, under a lock that all processes of this machine take.
-fn in_folder(path: &Path, claim: &Claim, may_replace: impl Fn(&Claim) -> bool) -> Result<()> {
-    let failed = |error| cannot("write", path, error);
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).map_err(failed)?;
-    let lock = File::create(folder.join("lock")).map_err(failed)?;
-    lock.lock().map_err(failed)?;
-    match fs::read(path) {
-        Ok(bytes) => {
-            let there = Claim::read(&path.display().to_string(), &bytes)?;
-            if !may_replace(&there) {
-                return Err(there.taken());
-            }
-        }
-        Err(error) if error.kind() == Io::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let beside: PathBuf = path.with_extension("json.new");
-    fs::write(&beside, claim.bytes()?).map_err(failed)?;
-    fs::rename(&beside, path).map_err(failed)
-}
-
-async fn on_disk(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::permanent("cannot claim the slot").caused_by(error))?
+fn cannot_claim(error: Error) -> Error {
+    error.context("cannot claim the slot")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
-
     use chrono::TimeDelta;
 
     use super::*;
@@ -309,37 +170,5 @@ mod tests {
             );
         }
         assert!(first.may_replace(&first), "the answer was lost");
-    }
-
-    #[test]
-    fn of_many_that_claim_a_slot_in_a_folder_at_once_one_gets_it() {
-        let folder =
-            std::env::temp_dir().join(format!("lamplighter-claims-{}", std::process::id()));
-        let path = folder.join("slots/f/slot.json");
-        let barrier = Barrier::new(8);
-        let won: Vec<bool> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|number| {
-                    let (barrier, path) = (&barrier, &path);
-                    scope.spawn(move || {
-                        let mine = claim(&format!("run-{number}"), DateTime::UNIX_EPOCH);
-                        barrier.wait();
-                        match in_folder(path, &mine, |there| mine.may_replace(there)) {
-                            Ok(()) => true,
-                            Err(error) => {
-                                assert_eq!(error.kind(), ErrorKind::Taken, "{error}");
-                                false
-                            }
-                        }
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("no panic"))
-                .collect()
-        });
-        assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
-        fs::remove_dir_all(folder).expect("it is removed");
     }
 }

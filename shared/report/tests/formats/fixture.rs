@@ -49,6 +49,7 @@ pub(crate) fn run(function: &'static str, mode: Mode) -> Run {
         measures: vec![],
         deliveries: vec![],
         metadata: serde_json::Map::new(),
+        records: vec![],
         exceptions: vec![],
         delta: None,
         digested_on: None,

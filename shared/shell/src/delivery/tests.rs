@@ -43,6 +43,7 @@ fn run(findings: Vec<Finding>) -> Run {
         measures: vec![],
         deliveries: vec![],
         metadata: serde_json::Map::new(),
+        records: vec![],
         exceptions: vec![],
         delta: None,
         digested_on: None,
