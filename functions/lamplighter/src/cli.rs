@@ -137,6 +137,50 @@ pub enum Command {
         now: Option<DateTime<Utc>>,
     },
 
+    /// Work once more on dead letters, on-failure records, or what lies in quarantine.
+    ///
+    /// The file holds one event, a list, one event a line, or what `aws sqs receive-message` prints. What was done
+    /// already is not done again.
+    Replay {
+        /// A JSON file; `-` reads stdin.
+        #[arg(value_name = "FILE|-")]
+        from: String,
+        /// The function; nothing: the one that the event belongs to.
+        #[arg(long, value_name = "NAME")]
+        function: Option<String>,
+        /// Change nothing: print only.
+        #[arg(long, conflicts_with = "apply")]
+        dry_run: bool,
+        /// Do what is planned, whatever the mode.
+        #[arg(long)]
+        apply: bool,
+    },
+
+    /// Let an event function work on what lies in a bucket already.
+    ///
+    /// First it says how much there is. It goes on where an interrupted one stopped, if there is a [state], and ends
+    /// early if too much fails. What is up to date is left alone.
+    Backfill {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+        #[command(flatten)]
+        place: PlaceFlags,
+        /// Change nothing: print what would be done.
+        #[arg(long)]
+        dry_run: bool,
+        /// At most this many objects.
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+    },
+
+    /// List what an event function has left to do in a bucket: what is missing, stale, or cannot succeed.
+    Reconcile {
+        /// The function, as `lamplighter list` names it.
+        function: String,
+        #[command(flatten)]
+        place: PlaceFlags,
+    },
+
     /// Run the configured functions on their schedules until SIGTERM.
     ///
     /// SIGHUP reads the configuration again: all of it is checked first, and a bad one changes nothing.
@@ -253,6 +297,20 @@ pub enum DeployCommand {
         /// Another.
         new: PathBuf,
     },
+}
+
+/// A place in S3.
+#[derive(Debug, Args)]
+pub struct PlaceFlags {
+    /// The bucket.
+    #[arg(long, value_name = "B")]
+    pub bucket: String,
+    /// What the keys begin with; nothing: every key.
+    #[arg(long, value_name = "P", default_value = "")]
+    pub prefix: String,
+    /// Begin behind this key.
+    #[arg(long, value_name = "KEY")]
+    pub after: Option<String>,
 }
 
 /// Flags of `lamplighter deploy package`.

@@ -31,12 +31,16 @@ use crate::cli::{Cli, Command};
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_daemon = matches!(cli.command, Command::Daemon);
-    logging::init(match (cli.globals.quiet, cli.globals.verbose) {
+    let level = match (cli.globals.quiet, cli.globals.verbose) {
         (true, _) => logging::Default::Errors,
         (false, 0) if !is_daemon => logging::Default::Warnings,
         (false, 0 | 1) => logging::Default::Information,
         (false, _) => logging::Default::Debugging,
-    });
+    };
+    match is_daemon {
+        true => logging::init_folding(level),
+        false => logging::init(level),
+    }
     match commands::run(cli).await {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! `lamplighter check`: the configuration, without calling AWS.
 
+use lamplighter_config::AfterGap;
 use lamplighter_shell::schedule::Schedule;
 
 use crate::cli::Globals;
@@ -16,7 +17,7 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
         let Some(section) = config.section(entry.name) else {
             continue;
         };
-        match Schedule::parse(&section.schedule, section.zone) {
+        match Schedule::of(section) {
             Ok(schedule) => {
                 let found = schedule.warnings(now);
                 warnings.extend(
@@ -24,6 +25,12 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
                         .into_iter()
                         .map(|warning| format!("warning: [{}] schedule: {warning}", entry.name)),
                 );
+                if section.after_gap == AfterGap::Run {
+                    warnings.push(format!(
+                        "warning: [{}] after_gap: only the daemon can run after a gap, EventBridge Scheduler skips",
+                        entry.name
+                    ));
+                }
             }
             Err(error) => {
                 let located =

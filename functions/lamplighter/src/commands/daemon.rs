@@ -30,7 +30,9 @@ pub(super) async fn run(globals: &Globals) -> Result<u8, Failure> {
         reload: hangups()?,
         load: again(globals.clone()),
     };
-    match run_daemon(functions::all(), settings, orders).await? {
+    let ended = run_daemon(functions::all(), settings, orders).await;
+    lamplighter_shell::logging::flush();
+    match ended? {
         Ended::Cleanly => Ok(0),
         Ended::Interrupted => Err(Error::new(
             ErrorKind::Interrupted,

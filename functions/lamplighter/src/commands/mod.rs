@@ -9,11 +9,13 @@ mod hints;
 mod list;
 mod plan;
 mod policy;
+mod replay;
 mod run;
 mod sample_event;
 mod schedule;
 mod shell_files;
 mod status;
+mod sweep;
 
 use std::future::Future;
 use std::io::Read;
@@ -43,11 +45,7 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
             event,
             now,
         } => {
-            let mode = match (dry_run, apply) {
-                (true, _) => Some(Mode::DryRun),
-                (false, true) => Some(Mode::Apply),
-                (false, false) => None,
-            };
+            let mode = mode_of(dry_run, apply);
             run::run(globals, &function, mode, event.as_deref(), now).await
         }
         Command::Plan {
@@ -57,6 +55,24 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
             now,
         } => plan::run(globals, &function, event.as_deref(), &out, now).await,
         Command::Apply { file, dry_run, now } => apply::run(globals, &file, dry_run, now).await,
+        Command::Replay {
+            from,
+            function,
+            dry_run,
+            apply,
+        } => {
+            let mode = mode_of(dry_run, apply);
+            replay::run(globals, &from, function.as_deref(), mode).await
+        }
+        Command::Backfill {
+            function,
+            place,
+            dry_run,
+            limit,
+        } => sweep::backfill(globals, &function, &place, dry_run, limit).await,
+        Command::Reconcile { function, place } => {
+            sweep::reconcile(globals, &function, &place).await
+        }
         Command::Daemon => daemon::run(globals).await,
         Command::Status => status::status(globals),
         Command::History { function, last } => status::history(globals, function.as_deref(), last),
@@ -81,6 +97,21 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Completions { shell } => shell_files::completions(globals, shell),
         Command::Man => shell_files::man(globals),
     }
+}
+
+/// The mode that the flags ask for; `None`: as configured.
+fn mode_of(dry_run: bool, apply: bool) -> Option<Mode> {
+    match (dry_run, apply) {
+        (true, _) => Some(Mode::DryRun),
+        (false, true) => Some(Mode::Apply),
+        (false, false) => None,
+    }
+}
+
+/// Of two exit codes the one that stands for both: the first of 5, 2, 1, 4, 3.
+fn worst(one: u8, other: u8) -> u8 {
+    let rank = |code: &u8| [5, 2, 1, 4, 3, 0].iter().position(|known| known == code);
+    [one, other].into_iter().min_by_key(rank).unwrap_or(one)
 }
 
 /// The effective configuration: defaults, file, environment, flags.

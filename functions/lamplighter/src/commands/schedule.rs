@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use lamplighter_core::Error;
-use lamplighter_shell::schedule::Schedule;
+use lamplighter_shell::schedule::{AfterGap, Schedule};
 
 use crate::cli::Globals;
 use crate::commands::load;
@@ -26,11 +26,12 @@ pub(super) fn run(
             })
         })
         .transpose()?;
-    let mut wanted: Vec<(String, String, Tz)> = Vec::new();
+    let mut wanted: Vec<(String, String, Tz, AfterGap)> = Vec::new();
     let config = load(globals, vec![])?;
     match what {
         Some(what) if functions::find(what).is_err() => {
-            wanted.push((what.to_owned(), what.to_owned(), zone.unwrap_or(Tz::UTC)));
+            let zone = zone.unwrap_or(Tz::UTC);
+            wanted.push((what.to_owned(), what.to_owned(), zone, AfterGap::Skip));
         }
         only => {
             for entry in functions::all()
@@ -42,13 +43,17 @@ pub(super) fn run(
                         entry.name.to_owned(),
                         section.schedule.clone(),
                         zone.unwrap_or(section.zone),
+                        match section.after_gap {
+                            lamplighter_config::AfterGap::Skip => AfterGap::Skip,
+                            lamplighter_config::AfterGap::Run => AfterGap::Run,
+                        },
                     ));
                 }
             }
         }
     }
     let mut text = String::new();
-    for (name, expression, zone) in wanted {
+    for (name, expression, zone, after_gap) in wanted {
         let schedule = Schedule::parse(&expression, zone).map_err(|error| {
             let refused = Error::config(format!("`{expression}`: {error}"));
             match error.hint() {
@@ -56,6 +61,7 @@ pub(super) fn run(
                 None => refused,
             }
         })?;
+        let schedule = schedule.with_after_gap(after_gap);
         text.push_str(&describe(&name, &schedule, from, count));
     }
     output::text(&text, globals)?;

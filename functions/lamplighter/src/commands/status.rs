@@ -18,6 +18,9 @@ use crate::commands::load;
 use crate::output;
 use crate::{Failure, functions};
 
+/// More are too many for a line; `lamplighter history` has them.
+const SHOWN_RUNS: usize = 10;
+
 /// Exit code 0: all is well. 1: somebody should look.
 pub(super) fn status(globals: &Globals) -> Result<u8, Failure> {
     let config = load(globals, vec![])?;
@@ -179,7 +182,7 @@ fn describe_function(function: &FunctionStatus, now: DateTime<Utc>) -> String {
     line("last success", last(&function.last_success));
     line("last failure", last(&function.last_failure));
     if !function.runs.is_empty() {
-        let words = function.runs.iter().map(ending);
+        let words = function.runs.iter().take(SHOWN_RUNS).map(ending);
         line("last runs", words.collect::<Vec<_>>().join(", "));
     }
     if !function.skipped.is_empty() {
