@@ -239,7 +239,7 @@ impl Service for Acm {
                 let message = "The security token included in the request is invalid.";
                 AwsError::new(400, "UnrecognizedClientException", message)
             }
-            Refusal::ExpiredSession => {
+            Refusal::ExpiredSession | Refusal::ExpiredLink => {
                 let message = "The security token included in the request is expired";
                 AwsError::new(400, "ExpiredTokenException", message)
             }

@@ -1,5 +1,7 @@
 //! Who is calling: the access key, region and service in the signature. The signature itself is not verified.
 
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+
 use crate::service::Refusal;
 use crate::wire::Request;
 use crate::world::World;
@@ -10,6 +12,8 @@ pub(crate) struct Signature {
     pub(crate) access_key: String,
     pub(crate) region: String,
     pub(crate) service: String,
+    /// Until when a presigned link may be used.
+    pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
 /// A caller that was recognised.
@@ -25,13 +29,23 @@ pub(crate) struct Caller {
 }
 
 impl Signature {
-    /// Reads `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
+    /// Reads `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`, or the same in the query of a
+    /// presigned link. <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
     pub(crate) fn read(request: &Request) -> Option<Signature> {
-        let header = request.header("authorization")?;
-        let scope = header
-            .strip_prefix("AWS4-HMAC-SHA256")?
-            .split_once("Credential=")?
-            .1;
+        let (scope, expires_at) = match request.header("authorization") {
+            Some(header) => {
+                let fields = header.strip_prefix("AWS4-HMAC-SHA256")?;
+                (fields.split_once("Credential=")?.1, None)
+            }
+            None => {
+                let param = |name| request.query.get(name);
+                let signed_at =
+                    NaiveDateTime::parse_from_str(param("X-Amz-Date")?, "%Y%m%dT%H%M%SZ").ok()?;
+                let seconds = param("X-Amz-Expires")?.parse::<u32>().ok()?;
+                let expires_at = signed_at.and_utc() + Duration::seconds(seconds.into());
+                (param("X-Amz-Credential")?, Some(expires_at))
+            }
+        };
         let mut parts = scope.split([',', ' ']).next()?.split('/');
         let access_key = parts.next()?.to_owned();
         let (_date, region, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -39,6 +53,7 @@ impl Signature {
             access_key,
             region: region.to_owned(),
             service: service.to_owned(),
+            expires_at,
         })
     }
 }
@@ -51,12 +66,20 @@ pub(crate) fn recognise(
     signature: &Signature,
 ) -> Result<Caller, Refusal> {
     let key = &signature.access_key;
-    let token = request.header("x-amz-security-token");
+    let token = request
+        .header("x-amz-security-token")
+        .or(request.query.get("X-Amz-Security-Token"));
+    if signature
+        .expires_at
+        .is_some_and(|end| world.now() > end)
+    {
+        return Err(Refusal::ExpiredLink);
+    }
     if world.refuses_key(key) {
         return Err(Refusal::UnknownKey);
     }
     let caller = match world.session(key) {
-        Some(session) if token != Some(&session.token) => return Err(Refusal::UnknownKey),
+        Some(session) if token != Some(session.token.as_str()) => return Err(Refusal::UnknownKey),
         Some(session) if world.now() >= session.expires_at => return Err(Refusal::ExpiredSession),
         Some(session) => Caller {
             account: session.account.clone(),

@@ -54,6 +54,13 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
     let has_effect = route.operation.is_some_and(|operation| operation.changes) && !route.dry_run;
     let result = match (&caller, &fault) {
         (Err(refusal), _) => Err(service.refusal(refusal)),
+        (
+            Ok(_),
+            Some(Fault {
+                kind: FaultKind::Answer(status, code),
+                ..
+            }),
+        ) => Err(AwsError::new(*status, code, "injected by a fault")),
         (Ok(caller), Some(fault)) if fault.kind.is_refusal() => {
             Err(service.refusal(&refusal(fault.kind, *service, caller, &route)))
         }

@@ -222,7 +222,9 @@ impl Service for Ec2 {
                 let message = "AWS was not able to validate the provided access credentials";
                 AwsError::new(401, "AuthFailure", message)
             }
-            Refusal::ExpiredSession => AwsError::new(400, "RequestExpired", "Request has expired."),
+            Refusal::ExpiredSession | Refusal::ExpiredLink => {
+                AwsError::new(400, "RequestExpired", "Request has expired.")
+            }
             Refusal::UnknownAction(action) => {
                 let message = format!("The action {action} is not valid for this web service.");
                 AwsError::new(400, "InvalidAction", message)

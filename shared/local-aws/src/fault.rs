@@ -33,6 +33,8 @@ pub enum FaultKind {
     Stall,
     /// Headers and half of the body come, then the connection is closed.
     Truncate,
+    /// AWS answers this status and code, and the operation has no effect: `Answer(409, "ConditionalRequestConflict")`.
+    Answer(u16, &'static str),
 }
 
 /// Which of the calls that match, counted from the moment the fault was injected.
@@ -116,7 +118,10 @@ impl FaultKind {
     pub(crate) fn is_refusal(self) -> bool {
         matches!(
             self,
-            FaultKind::Throttle | FaultKind::ServerError | FaultKind::Denied
+            FaultKind::Throttle
+                | FaultKind::ServerError
+                | FaultKind::Denied
+                | FaultKind::Answer(..)
         )
     }
 }

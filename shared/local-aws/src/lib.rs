@@ -1,6 +1,7 @@
 //! A simulated AWS account on 127.0.0.1: the stage on which Lamplighter proves itself.
 //!
-//! It speaks the real wire protocols (EC2, IAM and STS query, ACM JSON 1.1, SESv2 REST-JSON, S3 REST-XML), so that programs meet it
+//! It speaks the real wire protocols (EC2, IAM and STS query, ACM and CodeDeploy JSON 1.1, SESv2 REST-JSON, S3 REST-XML,
+//! SQS JSON 1.0), so that programs meet it
 //! through the real SDKs. It is exact where programs get hurt: pages, `DryRun`, all-or-nothing batches, protection,
 //! error codes and HTTP statuses, states that take time, senders that are not verified.
 //!
@@ -32,17 +33,21 @@
 
 mod acm;
 mod auth;
+mod codedeploy;
 mod dispatch;
 mod ec2;
+mod event_bridge;
 mod fault;
 mod iam;
 mod log;
 mod pem;
+mod receiving;
 mod s3;
 mod server;
 mod service;
 mod sesv2;
 mod sns;
+mod sqs;
 mod sts;
 #[cfg(test)]
 mod testing;
@@ -50,6 +55,9 @@ mod wire;
 mod world;
 
 pub use acm::AcmCertificate;
+pub use codedeploy::{
+    ComputePlatform, DeployedRevision, Deployment, DeploymentTarget, Diagnostics, LifecycleStep,
+};
 pub use ec2::{
     Instance, InstanceState, NetworkInterface, PrefixList, RuleSource, SecurityGroup,
     SecurityGroupRule, Spot, SpotKind,
@@ -57,8 +65,10 @@ pub use ec2::{
 pub use fault::{Fault, FaultKind, When};
 pub use iam::{IamGroup, IamKey, IamUser, RootUser};
 pub use log::Call;
-pub use s3::StoredObject;
+pub use receiving::{MailEnvelope, ReceiptAction, ReceiptRule, ReceivedMail, Verdicts};
+pub use s3::{Notification, ObjectVersion, StoredObject, Versioning};
 pub use server::LocalAws;
 pub use sesv2::{MailContent, SentMail};
 pub use sns::Published;
+pub use sqs::QueuedMessage;
 pub use world::World;

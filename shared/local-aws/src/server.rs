@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dispatch::{Delivery, State, dispatch};
@@ -21,6 +22,7 @@ use crate::fault::{Fault, Faults};
 use crate::log::Call;
 use crate::sesv2::SentMail;
 use crate::sns::Published;
+use crate::sqs::{Poll as LongPoll, poll};
 use crate::wire::{Request, Response};
 use crate::world::World;
 
@@ -34,8 +36,27 @@ pub struct LocalAws(Arc<Served>);
 
 struct Served {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The world, and who waits for something to change in it.
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl Shared {
+    fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut lock(&self.state))
+    }
+
+    /// The same, and wakes the long polls.
+    fn edit<R>(&self, edit: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.look(edit);
+        self.changed.notify_waiters();
+        result
+    }
 }
 
 impl LocalAws {
@@ -53,11 +74,14 @@ impl LocalAws {
             faults: Faults::default(),
             calls: Vec::new(),
         };
-        let state = Arc::new(Mutex::new(state));
-        let task = tokio::spawn(accept(listener, Arc::clone(&state)));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(LocalAws(Arc::new(Served {
             address,
-            state,
+            shared,
             task: Mutex::new(Some(task)),
         })))
     }
@@ -79,7 +103,7 @@ impl LocalAws {
 
     /// The environment that leads an AWS SDK here, and only here.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let region = lock(&self.0.state).world.home().to_owned();
+        let region = self.0.shared.look(|state| state.world.home().to_owned());
         vec![
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_ACCESS_KEY_ID", "AKIALOCALAWS00000001".to_owned()),
@@ -95,54 +119,57 @@ impl LocalAws {
 
     /// The simulated time.
     pub fn now(&self) -> DateTime<Utc> {
-        lock(&self.0.state).world.now()
+        self.0.shared.look(|state| state.world.now())
     }
 
     /// Sets the simulated time.
     pub fn set_now(&self, now: DateTime<Utc>) {
-        lock(&self.0.state).world.set_now(now);
+        self.0.shared.edit(|state| state.world.set_now(now));
     }
 
     /// Moves the simulated time on.
     pub fn advance(&self, by: Duration) {
-        let mut state = lock(&self.0.state);
-        let now = state.world.now() + by;
-        state.world.set_now(now);
+        self.0.shared.edit(|state| {
+            let now = state.world.now() + by;
+            state.world.set_now(now);
+        });
     }
 
     /// Every call so far.
     pub fn calls(&self) -> Vec<Call> {
-        lock(&self.0.state).calls.clone()
+        self.0.shared.look(|state| state.calls.clone())
     }
 
     /// Forgets the calls so far; the next one is number 1.
     pub fn clear_calls(&self) {
-        lock(&self.0.state).calls.clear();
+        self.0.shared.look(|state| state.calls.clear());
     }
 
     /// Lets something go wrong from now on. Of several faults that match a call, the one injected first strikes.
     pub fn inject(&self, fault: Fault) {
-        lock(&self.0.state).faults.inject(fault);
+        self.0.shared.look(|state| state.faults.inject(fault));
     }
 
     /// Nothing goes wrong any more.
     pub fn clear_faults(&self) {
-        lock(&self.0.state).faults.clear();
+        self.0.shared.look(|state| state.faults.clear());
     }
 
     /// Every mail that was sent.
     pub fn mails(&self) -> Vec<SentMail> {
-        lock(&self.0.state).world.mails().to_vec()
+        self.0.shared.look(|state| state.world.mails().to_vec())
     }
 
     /// Every message that was published to a topic.
     pub fn published(&self) -> Vec<Published> {
-        lock(&self.0.state).world.published().to_vec()
+        self.0
+            .shared
+            .look(|state| state.world.published().to_vec())
     }
 
     /// Looks at the world or edits it. No call is answered meanwhile, so `look` must not make one, nor use this handle.
     pub fn with<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
-        look(&mut lock(&self.0.state).world)
+        self.0.shared.edit(|state| look(&mut state.world))
     }
 }
 
@@ -166,13 +193,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Runs until it is aborted; the connections end with it, because it owns them.
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&state)));
+                    connections.spawn(serve(stream, Arc::clone(&shared)));
                 }
                 // The client has gone, or there are too many open files: the next connection may do better.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
@@ -182,10 +209,10 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // An answer is written in one go or two; waiting to fill a packet would cost 40 ms a call.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(&state, request));
+    let service = service_fn(|request| answer(&shared, request));
     // An error here is a client that went away, or a fault that closed the connection.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -193,7 +220,7 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
 }
 
 async fn answer(
-    state: &Mutex<State>,
+    shared: &Shared,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Payload>, Cut> {
     let (parts, body) = request.into_parts();
@@ -207,12 +234,31 @@ async fn answer(
         .path_and_query()
         .map_or("/", |target| target.as_str());
     let request = Request::new(parts.method.as_str(), target, parts.headers, body);
-    let delivery = dispatch(&mut lock(state), &request);
+    let delivery = shared.edit(|state| dispatch(state, &request));
     match delivery {
+        Delivery::Answer(Response {
+            poll: Some(asked), ..
+        }) => Ok(write(wait(shared, &asked).await, false)),
         Delivery::Answer(response) => Ok(write(response, false)),
         Delivery::Cut(response) => Ok(write(response, true)),
         Delivery::Reset => Err(Cut),
         Delivery::Stall => std::future::pending().await,
+    }
+}
+
+/// Waits for messages as long as the client does. If the server ends before, this ends with its connection.
+async fn wait(shared: &Shared, asked: &LongPoll) -> Response {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(asked.wait_seconds);
+    loop {
+        let mut changed = std::pin::pin!(shared.changed.notified());
+        // What changes between this look and the waiting must wake it, too.
+        changed.as_mut().enable();
+        if let Some(response) = shared.look(|state| poll(&mut state.world, asked)) {
+            return response;
+        }
+        if tokio::time::timeout_at(end, changed).await.is_err() {
+            return asked.nothing();
+        }
     }
 }
 

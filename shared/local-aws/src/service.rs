@@ -7,11 +7,13 @@ use crate::world::World;
 /// Every service of the simulated account.
 pub(crate) const SERVICES: &[&dyn Service] = &[
     &crate::acm::Acm,
+    &crate::codedeploy::CodeDeploy,
     &crate::ec2::Ec2,
     &crate::iam::Iam,
     &crate::s3::S3,
     &crate::sesv2::SesV2,
     &crate::sns::Sns,
+    &crate::sqs::Sqs,
     &crate::sts::Sts,
 ];
 
@@ -63,6 +65,8 @@ pub(crate) enum Refusal {
     Denied { action: String, principal: String },
     UnknownKey,
     ExpiredSession,
+    /// A presigned link that was used too late.
+    ExpiredLink,
     UnknownAction(String),
 }
 
@@ -141,7 +145,7 @@ impl QueryErrors {
                 let message = "The security token included in the request is invalid.";
                 AwsError::new(403, "InvalidClientTokenId", message)
             }
-            Refusal::ExpiredSession => {
+            Refusal::ExpiredSession | Refusal::ExpiredLink => {
                 let message = "The security token included in the request is expired";
                 AwsError::new(403, "ExpiredToken", message)
             }

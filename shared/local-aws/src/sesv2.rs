@@ -207,7 +207,7 @@ impl Service for SesV2 {
                 let message = "The security token included in the request is invalid.";
                 AwsError::new(403, "UnrecognizedClientException", message)
             }
-            Refusal::ExpiredSession => {
+            Refusal::ExpiredSession | Refusal::ExpiredLink => {
                 let message = "The security token included in the request is expired";
                 AwsError::new(403, "ExpiredTokenException", message)
             }

@@ -1,8 +1,10 @@
-//! SNS, in the query protocol: publishing to topics. Nothing is delivered to subscribers; what was published is kept.
+//! SNS, in the query protocol: publishing to topics. What was published is kept, and delivered to the queues that
+//! subscribed; there are no other subscribers.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use crate::service::{Ask, Operation, QueryErrors, Refusal, Route, Service, changes, route_query};
 use crate::wire::{AwsError, Request, Response, Xml};
@@ -10,7 +12,11 @@ use crate::world::World;
 
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
-const OPERATIONS: &[Operation] = &[changes("Publish", publish)];
+const OPERATIONS: &[Operation] = &[
+    changes("CreateTopic", create_topic),
+    changes("Publish", publish),
+    changes("Subscribe", subscribe),
+];
 
 /// Subject and message together. <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const MOST_BYTES: usize = 262_144;
@@ -24,7 +30,18 @@ pub(crate) struct Sns;
 #[derive(Debug, Default)]
 pub(crate) struct SnsState {
     topics: BTreeSet<String>,
+    subscriptions: Vec<Subscription>,
     published: Vec<Published>,
+}
+
+/// A queue that receives what is published to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Subscription {
+    arn: String,
+    topic: String,
+    queue: String,
+    /// Whether it receives the message alone, or in SNS's own envelope.
+    is_raw: bool,
 }
 
 /// A message that a topic accepted.
@@ -49,9 +66,76 @@ impl World {
         self
     }
 
+    /// A queue receives what is published to a topic, both by their ARNs: the message alone if `is_raw`, otherwise in
+    /// SNS's own envelope. Panics if there is no such topic or queue.
+    pub fn subscription(mut self, topic: &str, queue: &str, is_raw: bool) -> World {
+        assert!(self.has_topic(topic), "this world has no topic `{topic}`");
+        assert!(self.has_queue(queue), "this world has no queue `{queue}`");
+        self.add_subscription(topic, queue, is_raw);
+        self
+    }
+
     /// Every message that was published.
     pub fn published(&self) -> &[Published] {
         &self.sns.published
+    }
+
+    pub(crate) fn has_topic(&self, arn: &str) -> bool {
+        self.sns.topics.contains(arn)
+    }
+
+    /// Publishes to a topic that exists, and delivers to its subscribers.
+    pub(crate) fn publish(&mut self, topic: &str, subject: Option<&str>, message: &str) -> String {
+        let message_id = self.next_id();
+        self.sns.published.push(Published {
+            message_id: message_id.clone(),
+            time: self.now(),
+            topic: topic.to_owned(),
+            subject: subject.map(str::to_owned),
+            message: message.to_owned(),
+        });
+        let region = topic.split(':').nth(3).unwrap_or_default().to_owned();
+        let subscriptions = self.sns.subscriptions.clone();
+        for one in subscriptions.iter().filter(|one| one.topic == topic) {
+            if one.is_raw {
+                self.deliver(&one.queue, message);
+                continue;
+            }
+            let host = format!("https://sns.{region}.amazonaws.com");
+            let mut envelope = json!({
+                "Type": "Notification",
+                "MessageId": message_id,
+                "TopicArn": topic,
+                "Message": message,
+                "Timestamp": crate::s3::event_time(self.now()),
+                "SignatureVersion": "1",
+                "Signature": "local-aws-signs-nothing",
+                "SigningCertURL": format!("{host}/SimpleNotificationService-0.pem"),
+                "UnsubscribeURL": format!("{host}/?Action=Unsubscribe&SubscriptionArn={}", one.arn),
+            });
+            if let Some(subject) = subject {
+                envelope["Subject"] = json!(subject);
+            }
+            self.deliver(&one.queue, &envelope.to_string());
+        }
+        message_id
+    }
+
+    /// Subscribing twice answers the same subscription.
+    fn add_subscription(&mut self, topic: &str, queue: &str, is_raw: bool) -> String {
+        let known = self.sns.subscriptions.iter();
+        let mut known = known.filter(|one| one.topic == topic && one.queue == queue);
+        if let Some(known) = known.next() {
+            return known.arn.clone();
+        }
+        let arn = format!("{topic}:{}", self.next_id());
+        self.sns.subscriptions.push(Subscription {
+            arn: arn.clone(),
+            topic: topic.to_owned(),
+            queue: queue.to_owned(),
+            is_raw,
+        });
+        arn
     }
 }
 
@@ -104,23 +188,64 @@ fn publish(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
             "The MessageGroupId parameter is required for FIFO topics",
         ));
     }
-    let published = Published {
-        message_id: world.next_id(),
-        time: world.now(),
-        topic: topic.to_owned(),
-        subject: subject.map(str::to_owned),
-        message: message.to_owned(),
-    };
-    let body = Xml::document("PublishResponse", NAMESPACE, |xml| {
-        xml.node("PublishResult", |xml| {
-            xml.leaf("MessageId", &published.message_id);
-        });
+    let message_id = world.publish(topic, subject, message);
+    Ok(respond("Publish", ask, |xml| {
+        xml.leaf("MessageId", &message_id);
+    }))
+}
+
+/// Making a topic again answers the one that is there.
+fn create_topic(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
+    let name = ask.request.form.get("Name").unwrap_or_default();
+    let is_name = (1..=256).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_name {
+        return Err(invalid("Topic Name"));
+    }
+    let (account, region) = (&ask.caller.account, &ask.caller.region);
+    let arn = format!("arn:aws:sns:{region}:{account}:{name}");
+    world.sns.topics.insert(arn.clone());
+    Ok(respond("CreateTopic", ask, |xml| {
+        xml.leaf("TopicArn", &arn);
+    }))
+}
+
+fn subscribe(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
+    let params = &ask.request.form;
+    let topic = params.get("TopicArn").unwrap_or_default();
+    let queue = params.get("Endpoint").unwrap_or_default();
+    if !world.has_topic(topic) {
+        return Err(AwsError::new(404, "NotFound", "Topic does not exist"));
+    }
+    if params.get("Protocol") != Some("sqs") {
+        return Err(invalid("local-aws delivers to queues only"));
+    }
+    if !world.has_queue(queue) {
+        return Err(invalid("SQS endpoint ARN"));
+    }
+    let mut is_raw = false;
+    for entry in params.groups("Attributes.entry") {
+        match (entry.get("key"), entry.get("value")) {
+            (Some("RawMessageDelivery"), Some(value)) => is_raw = value == "true",
+            _ => return Err(invalid("AttributeName")),
+        }
+    }
+    let arn = world.add_subscription(topic, queue, is_raw);
+    Ok(respond("Subscribe", ask, |xml| {
+        xml.leaf("SubscriptionArn", &arn);
+    }))
+}
+
+fn respond(action: &str, ask: &Ask<'_>, inside: impl FnOnce(&mut Xml)) -> Response {
+    let body = Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
+        xml.node(&format!("{action}Result"), inside);
         xml.node("ResponseMetadata", |xml| {
             xml.leaf("RequestId", ask.request_id);
         });
     });
-    world.sns.published.push(published);
-    Ok(Response::xml(200, body).header("x-amzn-requestid", ask.request_id))
+    Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
 }
 
 /// Up to 100 ASCII characters in one line that begins with a letter, a digit or a sign.

@@ -1,12 +1,14 @@
 //! Requests and responses as plain values, so that answering needs no network, and the helpers to read and write
 //! the formats AWS speaks.
 
+mod element;
 mod query;
 mod rest;
 mod xml;
 
+pub(crate) use element::Element;
 pub(crate) use query::Params;
-pub(crate) use rest::{decode_chunks, http_date, percent_decode, percent_encode};
+pub(crate) use rest::{decode_chunks, http_date, percent_decode, percent_encode, read_http_date};
 pub(crate) use xml::Xml;
 
 use hyper::HeaderMap;
@@ -57,6 +59,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// It says "nothing yet", and the client waits for more.
+    pub(crate) poll: Option<crate::sqs::Poll>,
 }
 
 impl Response {
@@ -65,6 +69,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            poll: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::{acm, ec2, iam, s3, sesv2, sns, sts};
+use crate::{acm, codedeploy, ec2, event_bridge, iam, receiving, s3, sesv2, sns, sqs, sts};
 
 /// The simulated world: one default account, perhaps others, and all they hold.
 #[derive(Debug)]
@@ -24,11 +24,15 @@ pub struct World {
     has_sparse_pages: bool,
     last_id: u64,
     pub(crate) acm: acm::AcmState,
+    pub(crate) codedeploy: codedeploy::CodeDeployState,
     pub(crate) ec2: ec2::Ec2State,
+    pub(crate) event_bridge: event_bridge::EventBridgeState,
     pub(crate) iam: iam::IamState,
+    pub(crate) receiving: receiving::ReceivingState,
     pub(crate) s3: s3::S3State,
     pub(crate) ses: sesv2::SesState,
     pub(crate) sns: sns::SnsState,
+    pub(crate) sqs: sqs::SqsState,
     pub(crate) sts: sts::StsState,
 }
 
@@ -77,11 +81,15 @@ impl World {
             has_sparse_pages: false,
             last_id: 0,
             acm: acm::AcmState::default(),
+            codedeploy: codedeploy::CodeDeployState::default(),
             ec2: ec2::Ec2State::default(),
+            event_bridge: event_bridge::EventBridgeState::default(),
             iam: iam::IamState::default(),
+            receiving: receiving::ReceivingState::default(),
             s3: s3::S3State::default(),
             ses: sesv2::SesState::default(),
             sns: sns::SnsState::default(),
+            sqs: sqs::SqsState::default(),
             sts: sts::StsState::default(),
         }
     }

@@ -42,12 +42,25 @@ pub(crate) fn http_date(time: DateTime<Utc>) -> String {
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// Reads a time as HTTP headers write it. Those that do not parse are ignored, as HTTP wants it (RFC 9110, 13.1.3).
+pub(crate) fn read_http_date(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(time.with_timezone(&Utc))
+}
+
+/// A body that came in chunks: its bytes, and the headers that followed them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Chunked {
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<(String, String)>,
+}
+
 /// Takes the chunks of an `aws-chunked` body apart; `None` if they are not well formed.
 ///
 /// Each chunk is its length in hexadecimal (perhaps with `;chunk-signature=…`), a line end, the bytes, a line end.
-/// The last has no bytes; trailers with checksums follow it, which are not verified.
+/// The last has no bytes; trailers with checksums follow it.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>
-pub(crate) fn decode_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode_chunks(mut body: &[u8]) -> Option<Chunked> {
     let mut decoded = Vec::with_capacity(body.len());
     loop {
         let line_end = body.windows(2).position(|pair| pair == b"\r\n")?;
@@ -55,7 +68,14 @@ pub(crate) fn decode_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(line.split(';').next()?.trim(), 16).ok()?;
         body = &body[line_end + 2..];
         if size == 0 {
-            return Some(decoded);
+            let lines = std::str::from_utf8(body).ok()?.lines();
+            let pairs = lines.filter_map(|line| line.split_once(':'));
+            return Some(Chunked {
+                body: decoded,
+                trailers: pairs
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+                    .collect(),
+            });
         }
         decoded.extend_from_slice(body.get(..size)?);
         body = body.get(size..)?.strip_prefix(b"\r\n")?;
@@ -73,9 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_joined_and_trailers_left_out() {
+    fn chunks_are_joined_and_trailers_kept_apart() {
         let body = b"5;chunk-signature=00\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
-        assert_eq!(decode_chunks(body), Some(b"hello!".to_vec()));
+        let decoded = decode_chunks(body).unwrap();
+        assert_eq!(decoded.body, b"hello!");
+        let trailer = ("x-amz-checksum-crc32".to_owned(), "AAAAAA==".to_owned());
+        assert_eq!(decoded.trailers, [trailer]);
     }
 
     #[test]
