@@ -4,7 +4,9 @@
 //! mail body or an address; metadata of events is sanitised. What the AWS SDK and its HTTP stack say below a warning
 //! is never logged, whatever the level: they write whole requests, with tokens and mails in them.
 
+mod fold;
 mod json;
+pub mod tail;
 
 use std::io::IsTerminal;
 
@@ -30,6 +32,21 @@ pub enum Default {
 
 /// Switches logging on. Later calls change nothing.
 pub fn init(default: Default) {
+    start(default, false);
+}
+
+/// Switches logging on for a program that nobody watches: identical lines are folded, so that a loop that is stuck
+/// cannot fill the disk.
+pub fn init_folding(default: Default) {
+    start(default, true);
+}
+
+/// Says how often lines were repeated that are counted still. For the end of a program that folds.
+pub fn flush() {
+    fold::flush();
+}
+
+fn start(default: Default, folds: bool) {
     let level = match default {
         Default::Warnings => "warn",
         Default::Information => "info",
@@ -54,7 +71,9 @@ pub fn init(default: Default) {
         .with(filter)
         .with(filter_fn(|metadata| {
             is_harmless(metadata.target(), *metadata.level())
-        }));
+        }))
+        .with(folds.then(fold::Fold::start))
+        .with(folds.then_some(tail::Keep));
     let stderr = std::io::stderr;
     let done = if stderr().is_terminal() {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -4,14 +4,17 @@
 //! ledger that cannot be written is survived: what has to be written waits, runs that change things are refused, and
 //! runs that only look go on.
 
+mod queues;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_core::{Mode, Result, chain};
+use lamplighter_core::{Mode, Result, Trigger, chain};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
-use super::planner::{Decided, Decision, Job, Known, Planner};
+use super::planner::{Decided, Decision, Job, Known, Limit, Planner};
+use queues::Queues;
 use super::store::{BEAT, Finish, Host, JobRow, Outcome, Reload, RunRow, Store, Write};
 
 /// A function whose runs panic this often in a row is paused.
@@ -31,6 +34,7 @@ pub struct Dispatcher {
     backlog: VecDeque<Write>,
     trouble: Option<String>,
     panics: BTreeMap<String, u32>,
+    queues: Queues,
     host: Host,
     trimmed_at: DateTime<Utc>,
 }
@@ -71,6 +75,7 @@ impl Dispatcher {
             backlog: VecDeque::new(),
             trouble: None,
             panics: BTreeMap::new(),
+            queues: Queues::default(),
             host,
             trimmed_at: now,
         };
@@ -84,6 +89,7 @@ impl Dispatcher {
             );
         }
         dispatcher.write(Write::Boot(dispatcher.host.clone())).ok();
+        dispatcher.queues = Queues::of(dispatcher.store.queues().unwrap_or_default());
         let mut rows = dispatcher.store.jobs().unwrap_or_default();
         for job in jobs {
             let row = rows.remove(&job.name);
@@ -118,6 +124,11 @@ impl Dispatcher {
             decided_until: until.unwrap_or_default(),
         };
         self.write(write).ok();
+    }
+
+    /// What functions share, from now on.
+    pub fn set_limits(&mut self, limits: Vec<Limit>) {
+        self.planner.set_limits(limits);
     }
 
     /// Puts another configuration in place. Functions that are in both keep what is known of them.
@@ -209,7 +220,7 @@ impl Dispatcher {
             Err(trouble) => {
                 for start in &mut work.starts {
                     if start.mode == Mode::Apply {
-                        error!(function = start.function, slot = %start.slot, "refused: {trouble}");
+                        error!(function = start.function, slot = start.slot.map(tracing::field::display), "refused: {trouble}");
                         start.outcome = Some(Outcome::Refused);
                         start.finished_at = Some(now);
                         start.detail = Some(bounded(&trouble));
@@ -234,7 +245,8 @@ impl Dispatcher {
         RunRow {
             run_id: Ulid::generate().to_string(),
             function: function.to_owned(),
-            slot,
+            trigger: Trigger::Schedule,
+            slot: Some(slot),
             missed,
             mode: job.map_or(Mode::Plan, |(job, _)| job.mode),
             started_at: now,
@@ -248,21 +260,7 @@ impl Dispatcher {
     /// A run has ended.
     pub fn ended(&mut self, run_id: &str, function: &str, end: End, now: DateTime<Utc>) {
         self.planner.ended(function);
-        let panics = self.panics.entry(function.to_owned()).or_default();
-        *panics = match end.outcome {
-            Outcome::Panicked => *panics + 1,
-            // Says nothing about the function.
-            Outcome::Interrupted | Outcome::Taken => *panics,
-            _ => 0,
-        };
-        let panics = *panics;
-        let pause = (panics >= MAX_PANICS).then(|| {
-            format!("its runs panicked {panics} times in a row; `lamplighter resume {function}` lets it go on")
-        });
-        if let Some(why) = &pause {
-            error!(function, "paused: {why}");
-            self.planner.set_paused(function, true);
-        }
+        let (panics, pause) = self.count_panics(function, end.outcome);
         let finish = Finish {
             run_id: run_id.to_owned(),
             function: function.to_owned(),
@@ -276,8 +274,29 @@ impl Dispatcher {
         self.write(Write::Finish(finish)).ok();
     }
 
+    /// How many runs of the function have panicked in a row with this one, and why it is paused now.
+    fn count_panics(&mut self, function: &str, outcome: Outcome) -> (u32, Option<String>) {
+        let panics = self.panics.entry(function.to_owned()).or_default();
+        *panics = match outcome {
+            Outcome::Panicked => *panics + 1,
+            // Says nothing about the function.
+            Outcome::Interrupted | Outcome::Taken => *panics,
+            _ => 0,
+        };
+        let panics = *panics;
+        let pause = (panics >= MAX_PANICS).then(|| {
+            format!("its runs panicked {panics} times in a row; `lamplighter resume {function}` lets it go on")
+        });
+        if let Some(why) = &pause {
+            error!(function, "paused: {why}");
+            self.planner.set_paused(function, true);
+        }
+        (panics, pause)
+    }
+
     /// What is done now and then: a sign of life, what is old forgotten, and what `lamplighter resume` has changed.
     pub fn keep(&mut self, now: DateTime<Utc>) {
+        self.keep_queues(now);
         let since = now - self.host.beat_at;
         if since >= BEAT || since < TimeDelta::zero() {
             self.beat(now);
@@ -324,6 +343,7 @@ impl Dispatcher {
 
     /// The daemon stops in an orderly way.
     pub fn stop(&mut self, now: DateTime<Utc>) {
+        self.write_queues(now);
         self.host.stopped_at = Some(now);
         self.beat(now);
     }

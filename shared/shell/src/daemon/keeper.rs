@@ -1,5 +1,7 @@
 //! The thread that planner and ledger live on: it sleeps until the next slot, and the heartbeat wakes it every second.
 
+mod by_hand;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +10,19 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_core::chain;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::consumers::{Consumers, QueueNews};
 use super::dispatcher::{Dispatcher, End, Work};
+use super::http::Link;
+use super::pings::{Ping, Pings};
 use super::runner::{self, Order};
 use super::store::{Outcome, RunRow};
-use super::{Ended, Load, jobs};
+use super::supervisor::Supervisor;
+use super::{Ended, Load, jobs, limits};
 use crate::connect::Entry;
 use crate::round::TIME_TO_END;
 use crate::settings::Settings;
@@ -30,7 +37,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 const NO_PULSE: Duration = Duration::from_secs(60);
 
 /// What the keeper is told.
-pub(super) enum News {
+pub enum News {
     /// A second has passed. The flag says whether there is a pulse that was not read.
     Pulse(Arc<AtomicBool>),
     /// The configuration is to be read again.
@@ -38,7 +45,21 @@ pub(super) enum News {
     /// No new work; let what runs end.
     Stop,
     /// A run has ended.
-    Ended { run_id: String, end: End },
+    Ended {
+        /// Which one.
+        run_id: String,
+        /// How.
+        end: End,
+    },
+    /// Somebody asks for a dry run on the page. The answer is the run's id, or why there is none.
+    DryRun {
+        /// Of which function.
+        function: String,
+        /// Who waits for the answer.
+        answer: oneshot::Sender<Result<String, String>>,
+    },
+    /// Word of a queue.
+    Queue(Box<QueueNews>),
 }
 
 /// Starts what the dispatcher says, and tells it what became of it.
@@ -49,6 +70,10 @@ pub(super) struct Keeper {
     sender: Sender<News>,
     news: Receiver<News>,
     runtime: Runtime,
+    consumers: Consumers,
+    supervisor: Supervisor,
+    pings: Pings,
+    link: Arc<Link>,
     running: BTreeMap<String, Running>,
     last_pulse: Instant,
     has_pulse: bool,
@@ -57,6 +82,8 @@ pub(super) struct Keeper {
 
 struct Running {
     function: String,
+    /// Asked for on the page: a dry run, of which the ledger knows nothing.
+    is_by_hand: bool,
     cancel: CancellationToken,
 }
 
@@ -67,16 +94,22 @@ impl Keeper {
         load: Load,
         (sender, news): (Sender<News>, Receiver<News>),
         runtime: Runtime,
+        handle: Handle,
+        link: Arc<Link>,
     ) -> Self {
         let now = Instant::now();
         Self {
             last_look: ((settings.clock)(), now),
+            consumers: Consumers::new(entries.clone(), handle, sender.clone()),
+            supervisor: Supervisor::from_environment(),
+            pings: Pings::default(),
             entries,
             settings,
             load,
             sender,
             news,
             runtime,
+            link,
             running: BTreeMap::new(),
             last_pulse: now,
             has_pulse: true,
@@ -85,11 +118,20 @@ impl Keeper {
 
     /// Goes on until it is told to stop.
     pub(super) fn keep(mut self, mut dispatcher: Dispatcher) -> Ended {
+        let mut is_ready = false;
+        dispatcher.set_limits(limits(&self.settings.config));
         loop {
             let now = (self.settings.clock)();
             self.compare_clocks(now);
             let work = dispatcher.tick(now);
             self.begin(work);
+            if !is_ready {
+                is_ready = true;
+                self.link.planned(&dispatcher);
+                self.consumers.configure(&self.settings);
+                self.supervisor.ready(&self.status(&dispatcher));
+            }
+            self.link.looked(&dispatcher);
             let sleep = dispatcher
                 .wake()
                 .and_then(|wake| (wake - (self.settings.clock)()).to_std().ok())
@@ -101,11 +143,27 @@ impl Keeper {
                     self.last_pulse = Instant::now();
                     self.has_pulse = true;
                     dispatcher.keep((self.settings.clock)());
+                    self.let_consume(&dispatcher);
+                    let status = self.status(&dispatcher);
+                    self.supervisor.alive(&status);
+                }
+                Ok(News::Queue(news)) => {
+                    dispatcher.heard(*news, (self.settings.clock)());
+                    self.let_consume(&dispatcher);
                 }
                 Ok(News::Ended { run_id, end }) => {
                     self.note_end(&mut dispatcher, &run_id, end);
                 }
-                Ok(News::Reload) => self.reload(&mut dispatcher),
+                Ok(News::DryRun { function, answer }) => {
+                    // Who asked may have gone.
+                    answer.send(self.start_by_hand(&function)).ok();
+                }
+                Ok(News::Reload) => {
+                    self.supervisor.reloading();
+                    self.reload(&mut dispatcher);
+                    let status = self.status(&dispatcher);
+                    self.supervisor.reloaded(&status);
+                }
                 Ok(News::Stop) => return self.drain(dispatcher),
                 // There is always a sender: this one's own.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -114,6 +172,28 @@ impl Keeper {
                 self.has_pulse = false;
                 error!("the scheduler's heartbeat stopped; the planner goes on by itself");
             }
+        }
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self, dispatcher: &Dispatcher) -> String {
+        let functions = dispatcher.jobs().count();
+        let next = dispatcher.wake().map_or_else(String::new, |next| {
+            format!(", next look {}", next.format("%Y-%m-%d %H:%M:%S UTC"))
+        });
+        let trouble = dispatcher.trouble().map_or("", |_| "; the ledger cannot be written");
+        format!(
+            "{functions} functions, {} running{next}{trouble}",
+            self.running.len()
+        )
+    }
+
+    /// A paused function's queues rest. So do all while the ledger cannot be written: what brings events changes things.
+    fn let_consume(&self, dispatcher: &Dispatcher) {
+        let has_trouble = dispatcher.trouble().is_some();
+        for (job, known) in dispatcher.jobs() {
+            self.consumers
+                .set_paused(&job.name, known.is_paused || has_trouble);
         }
     }
 
@@ -138,15 +218,15 @@ impl Keeper {
                 "told to end: the next slot replaces the run that goes on"
             );
             let runs = self.running.values();
-            runs.filter(|run| run.function == function)
+            runs.filter(|run| run.function == function && !run.is_by_hand)
                 .for_each(|run| run.cancel.cancel());
         }
         for start in work.starts {
-            self.start(start);
+            self.start(start, false);
         }
     }
 
-    fn start(&mut self, start: RunRow) {
+    fn start(&mut self, start: RunRow, is_by_hand: bool) {
         let run_id = start.run_id.clone();
         let entry = self
             .entries
@@ -159,27 +239,47 @@ impl Keeper {
         let cancel = CancellationToken::new();
         let running = Running {
             function: start.function.clone(),
+            is_by_hand,
             cancel: cancel.clone(),
         };
         self.running.insert(run_id.clone(), running);
         let settings = Arc::clone(&self.settings);
         let sender = self.sender.clone();
+        let link = Arc::clone(&self.link);
+        let pings = self.pings.clone();
         self.runtime.spawn(async move {
-            let end = runner::run(Order {
+            // What somebody asked for by hand is watched by that somebody.
+            let ping = match is_by_hand {
+                true => None,
+                false => pings.begin(&settings.config, &start),
+            };
+            let ran = runner::run(Order {
                 entry,
                 settings,
                 start,
+                event: None,
+                tail: ping.as_ref().map(Ping::tail),
                 cancel,
             })
             .await;
+            if let (Some(run), Some(reports)) = (&ran.run, &link.reports) {
+                reports.keep(run);
+            }
             // The keeper has ended: it has said that this one did not.
+            let end = ran.end;
+            if let Some(ping) = ping {
+                ping.end(&end);
+            }
             sender.send(News::Ended { run_id, end }).ok();
         });
     }
 
     fn note_end(&mut self, dispatcher: &mut Dispatcher, run_id: &str, end: End) {
-        if let Some(run) = self.running.remove(run_id) {
-            dispatcher.ended(run_id, &run.function, end, (self.settings.clock)());
+        let now = (self.settings.clock)();
+        match self.running.remove(run_id) {
+            Some(run) if run.is_by_hand => self.link.dry_run_ended(&run.function, end, now),
+            Some(run) => dispatcher.ended(run_id, &run.function, end, now),
+            None => {}
         }
     }
 
@@ -209,20 +309,29 @@ impl Keeper {
             warn!("`{key}` in [daemon] changes at the next start only");
         }
         self.settings = Arc::new(settings);
+        dispatcher.set_limits(limits(&self.settings.config));
         dispatcher.reload(jobs, now);
+        self.consumers.configure(&self.settings);
+        self.link.planned(dispatcher);
         dispatcher.reloaded(None, now);
         info!("the configuration was read again");
     }
 
     /// No new work; what runs may end by itself, then it is told to, and then it is left behind.
     fn drain(mut self, mut dispatcher: Dispatcher) -> Ended {
+        self.consumers.stop();
+        self.link.stopping();
         info!(
             running = self.running.len(),
+            messages = self.consumers.in_work(),
             "the daemon stops, no new work begins"
         );
         let drain = u64::from(self.settings.config.daemon.drain_secs);
-        let mut ended = self.wait(&mut dispatcher, Duration::from_secs(drain));
-        if !self.running.is_empty() {
+        let drain = Duration::from_secs(drain);
+        self.supervisor.stopping(drain);
+        let mut ended = self.wait(&mut dispatcher, drain);
+        if self.is_busy() {
+            self.consumers.cancel();
             for run in self.running.values() {
                 warn!(
                     function = run.function,
@@ -243,17 +352,30 @@ impl Keeper {
             error!(run_id, "interrupted: it did not end in time");
             self.note_end(&mut dispatcher, &run_id, end);
         }
+        if self.consumers.in_work() > 0 {
+            // Their messages come again when nobody holds on to them any more.
+            ended = Ended::Interrupted;
+            error!(
+                messages = self.consumers.in_work(),
+                "interrupted: deliveries did not end in time"
+            );
+        }
         dispatcher.stop((self.settings.clock)());
+        self.pings.wait();
         self.runtime.shutdown_background();
         info!("the daemon stopped");
         ended
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.running.is_empty() || self.consumers.in_work() > 0
     }
 
     /// Waits until nothing runs, but not longer than this.
     fn wait(&mut self, dispatcher: &mut Dispatcher, patience: Duration) -> Ended {
         let mut ended = Ended::Cleanly;
         let deadline = Instant::now() + patience;
-        while !self.running.is_empty() {
+        while self.is_busy() {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.news.recv_timeout(left) {
                 Ok(News::Ended { run_id, end }) => {
@@ -261,6 +383,16 @@ impl Keeper {
                         ended = Ended::Interrupted;
                     }
                     self.note_end(dispatcher, &run_id, end);
+                }
+                Ok(News::Queue(news)) => {
+                    if news.is_cut_off() {
+                        ended = Ended::Interrupted;
+                    }
+                    dispatcher.heard(*news, (self.settings.clock)());
+                }
+                Ok(News::Pulse(is_unread)) => {
+                    is_unread.store(false, Ordering::Relaxed);
+                    self.supervisor.alive("stopping");
                 }
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,

@@ -32,6 +32,7 @@ fn entry(name: &'static str) -> Entry {
         changes: "nothing",
         rules: &[],
         is_global: true,
+        consumes: false,
         run: |_, _| Box::pin(ready(Err(Error::permanent("it always fails")))),
         plan: |_, _| Box::pin(ready(Err(Error::permanent("not planned")))),
         apply: |_, _, _, _| Box::pin(ready(Err(Error::permanent("not applied")))),
@@ -141,7 +142,7 @@ fn a_function_that_panics_or_blocks_delays_no_other_and_nothing_is_lost() {
     assert!(took(&blocked) >= TimeDelta::from_std(BLOCKED).expect("short"));
     for run in [&fast, &panicked] {
         assert!(took(run) < TimeDelta::seconds(2), "delayed: {run:?}");
-        assert_eq!(run.slot, due);
+        assert_eq!(run.slot, Some(due));
         assert!(
             run.started_at - due < TimeDelta::seconds(2),
             "late: {run:?}"

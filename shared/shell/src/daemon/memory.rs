@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use lamplighter_core::Result;
 
+use super::consumers::QueueRow;
 use super::planner::{Decision, Skip};
 use super::store::{
-    Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, RunRow, Store, Write,
+    Durations, Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, RunRow, Store, Totals, Write,
 };
 
 /// A ledger that ends with the process.
@@ -20,6 +21,8 @@ pub struct Memory {
     slots: BTreeSet<(String, DateTime<Utc>)>,
     skips: Vec<(DateTime<Utc>, Skip)>,
     host: Option<Host>,
+    queues: BTreeMap<(String, String), QueueRow>,
+    totals: Totals,
 }
 
 impl Memory {
@@ -51,6 +54,8 @@ impl Memory {
                     let waiting = &mut self.job(&skip.function).known.waiting;
                     waiting.retain(|slot, _| !(skip.first..=skip.last).contains(slot));
                     self.skips.push((at, skip.clone()));
+                    let total = self.totals.skips.entry((skip.function.clone(), skip.why));
+                    *total.or_default() += skip.count;
                 }
                 Decision::Start { function, slot, .. } => {
                     self.job(function).known.waiting.remove(slot);
@@ -60,8 +65,14 @@ impl Memory {
         }
         let mut done_before = BTreeSet::new();
         for start in starts {
-            if self.slots.insert((start.function.clone(), start.slot)) {
+            let is_fresh = start
+                .slot
+                .is_none_or(|slot| self.slots.insert((start.function.clone(), slot)));
+            if is_fresh {
                 self.began.insert(start.run_id.clone(), start.started_at);
+                if let Some(outcome) = start.outcome {
+                    self.count(&start.function, outcome);
+                }
                 self.runs
                     .insert((start.started_at, start.run_id.clone()), start.clone());
             } else {
@@ -79,16 +90,38 @@ impl Memory {
             run.outcome = Some(finish.outcome);
             run.detail.clone_from(&finish.detail);
             run.summary.clone_from(&finish.summary);
+            let took = (finish.at - run.started_at).num_milliseconds();
+            self.count(&finish.function, finish.outcome);
+            if Durations::counts(finish.outcome) {
+                let durations = self.totals.durations.entry(finish.function.clone());
+                durations.or_default().add(took);
+            }
         }
-        let job = self.job(&finish.function);
-        job.panics = finish.panics;
-        if let Some(why) = &finish.pause {
+        let pause = finish.pause.as_deref();
+        self.count_panics(&finish.function, finish.panics, pause, finish.at);
+    }
+
+    fn count_panics(
+        &mut self,
+        function: &str,
+        panics: u32,
+        pause: Option<&str>,
+        at: DateTime<Utc>,
+    ) {
+        let job = self.job(function);
+        job.panics = panics;
+        if let Some(why) = pause {
             job.known.is_paused = true;
             job.paused = Some(Paused {
-                at: finish.at,
-                why: why.clone(),
+                at,
+                why: why.to_owned(),
             });
         }
+    }
+
+    fn count(&mut self, function: &str, outcome: Outcome) {
+        let total = self.totals.runs.entry((function.to_owned(), outcome));
+        *total.or_default() += 1;
     }
 
     fn trim(&mut self, now: DateTime<Utc>) {
@@ -121,9 +154,14 @@ impl Store for Memory {
         match write {
             Write::Boot(host) => {
                 self.began.clear();
+                let mut cut_off = Vec::new();
                 for run in self.runs.values_mut().filter(|run| run.outcome.is_none()) {
                     run.finished_at = Some(host.started_at);
                     run.outcome = Some(Outcome::Interrupted);
+                    cut_off.push(run.function.clone());
+                }
+                for function in cut_off {
+                    self.count(&function, Outcome::Interrupted);
                 }
                 self.host = Some(host.clone());
             }
@@ -142,6 +180,21 @@ impl Store for Memory {
                 starts,
             } => return Ok(self.tick(*at, decided, starts)),
             Write::Finish(finish) => self.finish(finish),
+            Write::Delivery { run, panics, pause } => {
+                let key = (run.started_at, run.run_id.clone());
+                self.runs.insert(key, run.clone());
+                if let Some(outcome) = run.outcome {
+                    self.count(&run.function, outcome);
+                }
+                let at = run.finished_at.unwrap_or(run.started_at);
+                self.count_panics(&run.function, *panics, pause.as_deref(), at);
+            }
+            Write::Queues(rows) => {
+                for row in rows {
+                    let key = (row.function.clone(), row.queue.clone());
+                    self.queues.insert(key, row.clone());
+                }
+            }
             Write::Beat(host) => self.host = Some(host.clone()),
             Write::Resume { function } => {
                 let job = self.job(function);
@@ -187,5 +240,13 @@ impl Store for Memory {
         let skips = self.skips.iter().rev();
         let wanted = skips.filter(|(_, skip)| function.is_none_or(|name| name == skip.function));
         Ok(wanted.take(limit).cloned().collect())
+    }
+
+    fn queues(&mut self) -> Result<Vec<QueueRow>> {
+        Ok(self.queues.values().cloned().collect())
+    }
+
+    fn totals(&mut self) -> Result<Totals> {
+        Ok(self.totals.clone())
     }
 }

@@ -7,6 +7,10 @@
 //! | [`dispatcher`] | decides, writes it down, and only then lets it happen |
 //! | [`lock`] | one daemon for each state directory |
 //! | [`runner`] | one run: time limit, further attempts, its end whatever it is |
+//! | [`consumers`] | the queues that bring events |
+//! | [`pings`] | a dead-man's switch is told of every run |
+//! | [`supervisor`] | what systemd is told |
+//! | [`http`] | the status page, metrics and health checks |
 //! | [`keeper`] | the thread that all of this happens on |
 //! | [`snapshot`] | how things stand, for people |
 //!
@@ -16,15 +20,19 @@
 //! The planner and the ledger have a thread of their own, and the runs a runtime of their own with a thread more than
 //! runs may go on: a run that blocks its thread delays no other, and a disk that is slow delays no run.
 
+pub mod consumers;
 pub mod dispatcher;
+pub mod http;
 mod keeper;
 pub mod lock;
 pub mod memory;
+mod pings;
 pub mod planner;
 mod runner;
 pub mod snapshot;
 pub mod sqlite;
 pub mod store;
+mod supervisor;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,9 +52,10 @@ use crate::connect::Entry;
 use crate::schedule::Schedule;
 use crate::settings::Settings;
 use dispatcher::Dispatcher;
+use http::{Link, Server};
 use keeper::{Keeper, News};
 use lock::Lock;
-use planner::Job;
+use planner::{Job, Limit};
 use sqlite::Sqlite;
 use store::Host;
 
@@ -94,12 +103,17 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
 
     let places = usize::try_from(config.max_runs).unwrap_or(1);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(places + 1)
+        // One that is always free, and one for a dry run by hand.
+        .worker_threads(places + 2)
         .thread_name("run")
         .enable_all()
         .build()
         .map_err(|error| Error::permanent("cannot start the threads of runs").caused_by(error))?;
     let (sender, news) = mpsc::channel();
+    let reports = settings.config.daemon.http.map(|_| state_dir);
+    let link = Arc::new(Link::new(reports));
+    // Ends with this function: the page is there until the last run has ended.
+    let _server = Server::start(&settings, &link, &sender, now).await?;
     let mut heart = start_heart(sender.clone()).await?;
     let store = Box::new(Sqlite::new(state_dir));
     let count = jobs.len();
@@ -109,6 +123,8 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
         orders.load,
         (sender.clone(), news),
         runtime,
+        tokio::runtime::Handle::current(),
+        link,
     );
     let (done, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("keeper".to_owned());
@@ -182,7 +198,7 @@ pub fn jobs(entries: &[Entry], config: &Config) -> Result<Vec<Job>> {
         let section = config
             .section(entry.name)
             .ok_or_else(|| Error::config(format!("there is no section [{}]", entry.name)))?;
-        let schedule = Schedule::parse(&section.schedule, section.zone).map_err(|error| {
+        let schedule = Schedule::of(section).map_err(|error| {
             let refused = Error::config(format!("[{}] schedule: {error}", entry.name));
             match error.hint() {
                 Some(hint) => refused.hint(hint),
@@ -201,6 +217,9 @@ pub fn jobs(entries: &[Entry], config: &Config) -> Result<Vec<Job>> {
             missed: section.missed,
             grace: minutes(section.missed_grace_minutes),
             overlap: section.overlap,
+            queues: config.intake(entry.name).map_or_else(Vec::new, |intake| {
+                intake.queues.iter().map(ToString::to_string).collect()
+            }),
         });
     }
     if jobs.is_empty() {
@@ -208,6 +227,17 @@ pub fn jobs(entries: &[Entry], config: &Config) -> Result<Vec<Job>> {
             .hint("add a section such as [stop-untagged] to lamplighter.toml; `lamplighter list` shows all"));
     }
     Ok(jobs)
+}
+
+/// What the configuration says that functions share.
+fn limits(config: &Config) -> Vec<Limit> {
+    let limits = config.daemon.limits.iter();
+    limits
+        .map(|limit| Limit {
+            functions: limit.functions.iter().cloned().collect(),
+            max_runs: usize::try_from(limit.max_runs).unwrap_or(1),
+        })
+        .collect()
 }
 
 fn this_process(now: DateTime<Utc>) -> Host {

@@ -8,15 +8,18 @@
 //! than [`ON_TIME`] later fell into a downtime (or into a jump of the clock), and then it is the missed policy.
 
 mod decision;
+mod look;
+mod spread;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_config::{Missed, Overlap};
 
-use crate::schedule::Schedule;
 use decision::Tally;
-pub use decision::{Decided, Decision, Job, Known, Skip, Waiting, Why};
+pub use decision::{Decided, Decision, Job, Known, Limit, Skip, Waiting, Why};
+use look::Planned;
+pub use spread::offset;
 
 /// A slot that is looked at within this of its time was not missed. EventBridge Scheduler is as exact as that.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
@@ -29,28 +32,18 @@ pub const CATCH_UP_SECS: u64 = 60;
 /// The most slots of one function that wait or are made up for.
 pub const MAX_WAITING: usize = 100;
 
-/// Missed slots are counted up to here; after a downtime of months nobody needs the number to the last digit.
-const MAX_COUNTED: u64 = 100_000;
-
 /// Decides for all functions, and keeps count of what runs.
 #[derive(Debug)]
 pub struct Planner {
     jobs: BTreeMap<String, Planned>,
     running: BTreeMap<String, usize>,
     max_runs: usize,
+    limits: Vec<Limit>,
     /// When each function is to be looked at next, so that a look costs nothing while nothing is due.
     agenda: BTreeSet<(DateTime<Utc>, String)>,
     /// The functions with slots that wait.
     with_waiting: BTreeSet<String>,
     last_tick: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug)]
-struct Planned {
-    job: Job,
-    known: Known,
-    /// The first slot that is not decided.
-    next: Option<DateTime<Utc>>,
 }
 
 impl Planner {
@@ -60,10 +53,26 @@ impl Planner {
             jobs: BTreeMap::new(),
             running: BTreeMap::new(),
             max_runs,
+            limits: vec![],
             agenda: BTreeSet::new(),
             with_waiting: BTreeSet::new(),
             last_tick: None,
         }
+    }
+
+    /// What functions share, from now on. What runs goes on.
+    pub fn set_limits(&mut self, limits: Vec<Limit>) {
+        self.limits = limits;
+    }
+
+    /// Whether another run of a function may go on beside those of the functions it shares something with.
+    fn has_room(&self, function: &str) -> bool {
+        let mut shared = self.limits.iter();
+        shared.all(|limit| {
+            let runs = |name: &String| self.running(name);
+            !limit.functions.contains(function)
+                || limit.functions.iter().map(runs).sum::<usize>() < limit.max_runs
+        })
     }
 
     /// Adds a function with what is known of it. A function that has never been seen begins now: it has missed nothing.
@@ -175,6 +184,7 @@ impl Planner {
         let is_free = self.running.values().sum::<usize>() < self.max_runs;
         let waiting = self.waiting().filter_map(|planned| {
             let may_start = is_free
+                && self.has_room(&planned.job.name)
                 && (planned.job.overlap == Overlap::Allow || self.running(&planned.job.name) == 0);
             let waiting = planned.known.waiting.values();
             waiting
@@ -271,6 +281,9 @@ impl Planner {
             if places == 0 {
                 return;
             }
+            if !self.has_room(&function) {
+                continue;
+            }
             places -= 1;
             let planned = self.jobs.get_mut(&function);
             let waiting = planned.and_then(|planned| planned.known.waiting.remove(&slot));
@@ -297,185 +310,4 @@ impl Waiting {
         let furthest = now + TimeDelta::seconds(CATCH_UP_SECS.cast_signed());
         self.not_before <= now || self.not_before > furthest
     }
-}
-
-impl Planned {
-    /// When it is to be looked at next.
-    fn due(&self) -> Option<DateTime<Utc>> {
-        Some(self.next? + self.job.offset)
-    }
-
-    /// Looks at the slots that have become due since the last look.
-    fn look(
-        &mut self,
-        now: DateTime<Utc>,
-        running: usize,
-        decided: &mut Decided,
-        fresh: &mut Vec<(String, DateTime<Utc>)>,
-    ) {
-        let horizon = now - self.job.offset;
-        let mut until = self.known.decided_until.unwrap_or(horizon);
-        if until > horizon {
-            // The clock went back. What is ahead again will be decided again; the ledger refuses what has run.
-            until = horizon;
-            self.known.decided_until = Some(until);
-            self.next = self.job.schedule.next(until);
-            decided.until.push((self.job.name.clone(), until));
-        }
-        if self.known.is_paused && !self.known.waiting.is_empty() {
-            let waiting = std::mem::take(&mut self.known.waiting);
-            Tally::of(waiting.into_keys(), Why::Paused)
-                .tell(&self.job.name, &mut decided.decisions);
-        }
-        if self.next.is_none_or(|next| next > horizon) {
-            return;
-        }
-        let due = self.sort_out(until, now, decided);
-        if let Some(last) = due.last {
-            self.known.decided_until = Some(last);
-            decided.until.push((self.job.name.clone(), last));
-        }
-        for (slot, waiting) in due.made_up {
-            self.known.waiting.insert(slot, waiting);
-            fresh.push((self.job.name.clone(), slot));
-        }
-        for (slot, missed) in due.on_time {
-            if self.admits(slot, running, decided) {
-                let not_before = slot + self.job.offset;
-                let waiting = Waiting { not_before, missed };
-                self.known.waiting.insert(slot, waiting);
-                fresh.push((self.job.name.clone(), slot));
-            }
-        }
-    }
-
-    /// Sorts the slots after `until` into those on time, those to be made up for, and those left out.
-    fn sort_out(&mut self, until: DateTime<Utc>, now: DateTime<Utc>, decided: &mut Decided) -> Due {
-        let horizon = now - self.job.offset;
-        let mut due = Due::default();
-        let mut late: VecDeque<DateTime<Utc>> = VecDeque::new();
-        let mut left_out: BTreeMap<Why, Tally> = BTreeMap::new();
-        let mut leave_out = |slot, why| {
-            left_out
-                .entry(why)
-                .or_insert_with(|| Tally::new(why))
-                .add(slot);
-        };
-        let mut counted = 0;
-        let mut next = self.job.schedule.next(until);
-        while let Some(slot) = next.filter(|slot| *slot <= horizon) {
-            due.last = Some(slot);
-            next = self.job.schedule.next(slot);
-            let lateness = horizon - slot;
-            if self.known.is_paused {
-                leave_out(slot, Why::Paused);
-            } else if lateness <= ON_TIME {
-                due.on_time.push((slot, 0));
-            } else if lateness > self.job.grace {
-                leave_out(slot, Why::Grace);
-            } else {
-                late.push_back(slot);
-                match self.job.missed {
-                    Missed::Skip => leave_out(late.pop_front().unwrap_or(slot), Why::Down),
-                    Missed::Once if late.len() > 1 => {
-                        leave_out(late.pop_front().unwrap_or(slot), Why::Collapsed);
-                    }
-                    Missed::All if late.len() > MAX_WAITING => {
-                        leave_out(late.pop_front().unwrap_or(slot), Why::Cap);
-                    }
-                    Missed::Once | Missed::All => {}
-                }
-            }
-            counted += 1;
-            if counted == MAX_COUNTED {
-                next = self.job.schedule.next((horizon - self.job.grace).max(slot));
-            }
-        }
-        self.next = next;
-        if self.job.missed == Missed::Once && !late.is_empty() {
-            let collapsed = left_out.get(&Why::Collapsed).map_or(0, |tally| tally.count);
-            let missed = collapsed + 1;
-            if let Some(on_time) = due.on_time.first_mut() {
-                // A slot is due anyway: it makes up for all of them.
-                on_time.1 = missed;
-                let slot = late.pop_front().unwrap_or(on_time.0);
-                left_out
-                    .entry(Why::Collapsed)
-                    .or_insert_with(|| Tally::new(Why::Collapsed))
-                    .add(slot);
-            } else if let Some(slot) = late.pop_front() {
-                due.made_up.push((slot, self.catch_up(now, missed)));
-            }
-        }
-        let made_up = late.into_iter().map(|slot| (slot, self.catch_up(now, 1)));
-        due.made_up.extend(made_up);
-        for tally in left_out.into_values() {
-            tally.tell(&self.job.name, &mut decided.decisions);
-        }
-        due
-    }
-
-    fn catch_up(&self, now: DateTime<Utc>, missed: u64) -> Waiting {
-        let delay = stable_hash(&self.job.name) % CATCH_UP_SECS;
-        Waiting {
-            not_before: now + TimeDelta::seconds(delay.cast_signed()),
-            missed,
-        }
-    }
-
-    /// Whether a slot that is on time is to be run, by the overlap policy.
-    fn admits(&mut self, slot: DateTime<Utc>, running: usize, decided: &mut Decided) -> bool {
-        let waiting = self.known.waiting.len();
-        let is_admitted = match self.job.overlap {
-            Overlap::Skip => running == 0 && waiting == 0,
-            Overlap::QueueOne => waiting == 0,
-            Overlap::Allow => waiting < MAX_WAITING,
-            Overlap::Replace => {
-                let replaced = std::mem::take(&mut self.known.waiting);
-                Tally::of(replaced.into_keys(), Why::Busy)
-                    .tell(&self.job.name, &mut decided.decisions);
-                if running > 0 {
-                    let function = self.job.name.clone();
-                    decided.decisions.push(Decision::Replace { function });
-                }
-                true
-            }
-        };
-        if !is_admitted {
-            Tally::of([slot], Why::Busy).tell(&self.job.name, &mut decided.decisions);
-        }
-        is_admitted
-    }
-}
-
-/// The slots that have become due.
-#[derive(Default)]
-struct Due {
-    on_time: Vec<(DateTime<Utc>, u64)>,
-    made_up: Vec<(DateTime<Utc>, Waiting)>,
-    last: Option<DateTime<Utc>>,
-}
-
-/// A function's own share of `window`: the same on every machine and after every restart, and smaller than the time
-/// between two runs, so that no slot is overtaken by the next.
-pub fn offset(name: &str, window: TimeDelta, schedule: &Schedule) -> TimeDelta {
-    // From a fixed day: the answer must not depend on when it is asked.
-    let from = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
-    let runs: Vec<_> = std::iter::successors(schedule.next(from), |run| schedule.next(*run))
-        .take(64)
-        .collect();
-    let gaps = runs.windows(2).map(|pair| pair[1] - pair[0]);
-    let window = gaps.min().map_or(window, |period| window.min(period));
-    match u64::try_from(window.num_seconds()) {
-        Ok(seconds @ 1..) => TimeDelta::seconds((stable_hash(name) % seconds).cast_signed()),
-        _ => TimeDelta::zero(),
-    }
-}
-
-/// FNV-1a, 64 bits: the standard library's hashes may differ from version to version.
-/// <http://www.isthe.com/chongo/tech/comp/fnv/>
-fn stable_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -17,6 +17,7 @@ pub(super) fn job(name: &str, schedule: &str) -> Job {
         grace: TimeDelta::minutes(60),
         overlap: Overlap::Skip,
         offset: TimeDelta::zero(),
+        queues: vec![],
     }
 }
 

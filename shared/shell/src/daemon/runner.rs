@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_core::{ErrorKind, Mode, Result, Run, RunOutcome, Trigger, chain};
+use lamplighter_core::{ErrorKind, Mode, Result, Run, RunOutcome, chain};
 use lamplighter_events::Envelope;
 use serde_json::json;
 use tokio::task::{JoinError, JoinHandle};
@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use super::dispatcher::End;
 use super::store::{Outcome, RunRow};
 use crate::connect::Entry;
+use crate::logging::tail::Tail;
 use crate::round::{Invocation, TIME_TO_END};
 use crate::settings::Settings;
 
@@ -29,33 +30,51 @@ pub(super) struct Order {
     pub(super) entry: Entry,
     pub(super) settings: Arc<Settings>,
     pub(super) start: RunRow,
+    /// What set it off; without: the slot.
+    pub(super) event: Option<Envelope>,
+    /// Where the run's last lines are kept, if somebody is told.
+    pub(super) tail: Option<Tail>,
     /// Told to end: by the end of the daemon, or by the slot that replaces it.
     pub(super) cancel: CancellationToken,
 }
 
+/// How a run ended, with its record where there is one.
+pub(super) struct Ran {
+    pub(super) end: End,
+    pub(super) run: Option<Run>,
+}
+
 /// Runs to the end. Never panics, and never takes longer than its limits, unless the function blocks its thread.
-pub(super) async fn run(order: Order) -> End {
+pub(super) async fn run(order: Order) -> Ran {
     let Order {
         entry,
         settings,
         start,
+        event,
+        tail,
         cancel,
     } = order;
     let Some(section) = settings.config.section(entry.name) else {
         return end(Outcome::Failed, "its section is gone".to_owned());
     };
     let limit = Duration::from_secs(u64::from(section.timeout_secs));
-    let last_begin = start.slot + TimeDelta::minutes(i64::from(section.missed_grace_minutes));
-    let retries = match start.mode {
-        Mode::Apply => 0,
-        Mode::Plan | Mode::DryRun => section.retries,
+    let last_begin = start.slot.unwrap_or(start.started_at)
+        + TimeDelta::minutes(i64::from(section.missed_grace_minutes));
+    // Whoever delivered an event delivers it again.
+    let retries = match (start.mode, &event) {
+        (Mode::Apply, _) | (_, Some(_)) => 0,
+        (Mode::Plan | Mode::DryRun, None) => section.retries,
     };
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let invocation = invocation(&start, attempt, cancel.child_token());
+        let invocation = invocation(&start, event.as_ref(), attempt, cancel.child_token());
         let stop = invocation.cancel.clone();
-        let task = tokio::spawn((entry.run)(Arc::clone(&settings), invocation));
+        let work = (entry.run)(Arc::clone(&settings), invocation);
+        let task = match tail.clone() {
+            Some(tail) => tokio::spawn(async move { tail.of(work).await }),
+            None => tokio::spawn(work),
+        };
         let (ended, is_transient) = watch(&entry, &start, task, limit, &stop, &cancel).await;
         let wait = FIRST_WAIT
             .saturating_mul(1 << (attempt - 1).min(16))
@@ -71,7 +90,7 @@ pub(super) async fn run(order: Order) -> End {
             attempt,
             wait_secs = wait.as_secs(),
             "tried again: {}",
-            ended.detail.as_deref().unwrap_or_default()
+            ended.end.detail.as_deref().unwrap_or_default()
         );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -84,17 +103,28 @@ fn begins_too_late(now: DateTime<Utc>, wait: Duration, last_begin: DateTime<Utc>
     TimeDelta::from_std(wait).is_ok_and(|wait| now + wait > last_begin)
 }
 
-fn invocation(start: &RunRow, attempt: u32, cancel: CancellationToken) -> Invocation {
-    let mut envelope = Envelope::tick(&format!("daemon-{}", start.slot.timestamp()), start.slot);
+fn invocation(
+    start: &RunRow,
+    event: Option<&Envelope>,
+    attempt: u32,
+    cancel: CancellationToken,
+) -> Invocation {
+    let mut envelope = match (event, start.slot) {
+        (Some(event), _) => event.clone(),
+        (None, Some(slot)) => Envelope::tick(&format!("daemon-{}", slot.timestamp()), slot),
+        (None, None) => Envelope::default(),
+    };
     for (key, value) in [("missed", start.missed), ("attempt", u64::from(attempt))] {
         if value > u64::from(key == "attempt") {
             envelope.metadata.insert(key.to_owned(), json!(value));
         }
     }
+    // A dry run that was asked for stays one, whatever the section says.
+    let mode = (start.mode == Mode::DryRun).then_some(Mode::DryRun);
     Invocation {
         run_id: Some(start.run_id.clone()),
         cancel,
-        ..Invocation::new(None, Trigger::Schedule, envelope)
+        ..Invocation::new(mode, start.trigger, envelope)
     }
 }
 
@@ -106,7 +136,7 @@ async fn watch(
     limit: Duration,
     stop: &CancellationToken,
     cancel: &CancellationToken,
-) -> (End, bool) {
+) -> (Ran, bool) {
     let mut is_timeout = false;
     let joined = tokio::select! {
         joined = &mut task => Some(joined),
@@ -121,30 +151,30 @@ async fn watch(
         Some(joined) => joined,
         None => cut_off(entry, start, task).await,
     };
-    let slot = start.slot;
+    let slot = start.slot.map(tracing::field::display);
     match joined {
-        Ok(Ok(run)) => (of_run(&run), false),
+        Ok(Ok(run)) => (of_run(run), false),
         Ok(Err(failure)) if failure.kind() == ErrorKind::Taken => {
-            info!(function = entry.name, %slot, "not run: {}", chain(&failure));
+            info!(function = entry.name, slot, "not run: {}", chain(&failure));
             (end(Outcome::Taken, chain(&failure)), false)
         }
         Ok(Err(failure)) if failure.kind() != ErrorKind::Interrupted => {
-            error!(function = entry.name, %slot, "the run failed: {}", chain(&failure));
+            error!(function = entry.name, slot, "the run failed: {}", chain(&failure));
             let is_transient = failure.kind() == ErrorKind::Transient;
             (end(Outcome::Failed, chain(&failure)), is_transient)
         }
         Err(panic) if panic.is_panic() => {
             let message = message_of(panic);
-            error!(function = entry.name, %slot, "the run panicked: {message}");
+            error!(function = entry.name, slot, "the run panicked: {message}");
             (end(Outcome::Panicked, message), false)
         }
         Ok(Err(_)) | Err(_) if is_timeout => {
             let message = format!("it took longer than {} s", limit.as_secs());
-            error!(function = entry.name, %slot, "timeout: {message}");
+            error!(function = entry.name, slot, "timeout: {message}");
             (end(Outcome::Timeout, message), false)
         }
         Ok(Err(_)) | Err(_) => {
-            error!(function = entry.name, %slot, "interrupted: it was told to end");
+            error!(function = entry.name, slot, "interrupted: it was told to end");
             let message = "told to end before it had ended by itself".to_owned();
             (end(Outcome::Interrupted, message), false)
         }
@@ -166,32 +196,37 @@ async fn cut_off(
         Ok(joined) => joined,
         Err(_) => {
             // It keeps its place until it ends: a second one would block a second thread.
-            error!(function = entry.name, slot = %start.slot, "it cannot be ended: it blocks its thread");
+            error!(function = entry.name, slot = start.slot.map(tracing::field::display), "it cannot be ended: it blocks its thread");
             task.await
         }
     }
 }
 
-fn of_run(run: &Run) -> End {
+fn of_run(run: Run) -> Ran {
     let outcome = match run.outcome {
         RunOutcome::Ok => Outcome::Ok,
         RunOutcome::Partial => Outcome::Partial,
         RunOutcome::Failed => Outcome::Failed,
         RunOutcome::Refused => Outcome::Refused,
     };
-    End {
+    let end = End {
         outcome,
-        detail: Some(lamplighter_report::subject(run)),
+        detail: Some(lamplighter_report::subject(&run)),
         summary: Some(json!(run.summary)),
+    };
+    Ran {
+        end,
+        run: Some(run),
     }
 }
 
-fn end(outcome: Outcome, detail: String) -> End {
-    End {
+fn end(outcome: Outcome, detail: String) -> Ran {
+    let end = End {
         outcome,
         detail: Some(detail),
         summary: None,
-    }
+    };
+    Ran { end, run: None }
 }
 
 /// What a panic said.

@@ -9,13 +9,17 @@ use chrono::{DateTime, Utc};
 use lamplighter_core::{Mode, Result};
 use serde::Serialize;
 
+use super::consumers::QueueRow;
 use super::lock::Lock;
 use super::planner::{Job, Why};
 use super::sqlite::Sqlite;
 use super::store::{Host, JobRow, Outcome, Paused, Reload, RunRow, SILENCE, Store};
 
 /// How many runs of a function are shown.
-const SHOWN_RUNS: usize = 10;
+const SHOWN_RUNS: usize = 20;
+
+/// The schema of [`Snapshot`] as JSON. Adding fields is free; renaming or removing one is a new version.
+pub const SCHEMA: &str = "lamplighter/status/v1";
 
 /// The most entries about left-out slots that are added up.
 const COUNTED_SKIPS: usize = 1_000;
@@ -23,6 +27,8 @@ const COUNTED_SKIPS: usize = 1_000;
 /// How things stand with the daemon and every configured function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Snapshot {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
     /// When.
     pub at: DateTime<Utc>,
     /// Whether the daemon runs.
@@ -64,6 +70,19 @@ pub struct FunctionStatus {
     pub last_failure: Option<RunRow>,
     /// How many slots were left out lately, by reason.
     pub skipped: BTreeMap<Why, u64>,
+    /// The queues that bring events to it.
+    pub queues: Vec<QueueStatus>,
+}
+
+/// How things stand with a queue of a function.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueueStatus {
+    /// Whether the daemon consumes it: not in plan mode, where no event is acknowledged.
+    pub is_consumed: bool,
+    /// As the ledger has it; `null`: nothing is known yet.
+    pub row: Option<QueueRow>,
+    /// Its URL.
+    pub queue: String,
 }
 
 impl Snapshot {
@@ -86,10 +105,11 @@ impl Snapshot {
     ) -> Result<Self> {
         let daemon = store.host()?;
         let mut rows = store.jobs()?;
+        let queues = store.queues()?;
         let mut functions = Vec::new();
         for job in jobs {
             let row = rows.remove(&job.name).unwrap_or_default();
-            functions.push(FunctionStatus::of(store, job, row, is_running, now)?);
+            functions.push(FunctionStatus::of(store, job, row, &queues, is_running, now)?);
         }
         functions.sort_by(|a, b| a.function.cmp(&b.function));
         let mut troubles = Vec::new();
@@ -97,7 +117,9 @@ impl Snapshot {
             troubles.extend(daemon_troubles(daemon, is_running, now));
         }
         troubles.extend(functions.iter().filter_map(FunctionStatus::trouble));
+        troubles.extend(functions.iter().flat_map(FunctionStatus::queue_troubles));
         Ok(Self {
+            schema: SCHEMA,
             at: now,
             is_running,
             daemon,
@@ -135,11 +157,25 @@ fn daemon_troubles(daemon: &Host, is_running: bool, now: DateTime<Utc>) -> Vec<S
     troubles
 }
 
+impl QueueStatus {
+    fn of(job: &Job, queue: &str, rows: &[QueueRow], is_running: bool) -> Self {
+        let row = rows
+            .iter()
+            .find(|row| row.function == job.name && row.queue == queue);
+        Self {
+            is_consumed: is_running && job.mode == Mode::Apply,
+            row: row.cloned(),
+            queue: queue.to_owned(),
+        }
+    }
+}
+
 impl FunctionStatus {
     fn of(
         store: &mut dyn Store,
         job: &Job,
         row: JobRow,
+        queues: &[QueueRow],
         is_running: bool,
         now: DateTime<Utc>,
     ) -> Result<Self> {
@@ -172,6 +208,20 @@ impl FunctionStatus {
             last_success: store.last(&job.name, true)?,
             last_failure: store.last(&job.name, false)?,
             skipped,
+            queues: job
+                .queues
+                .iter()
+                .map(|queue| QueueStatus::of(job, queue, queues, is_running))
+                .collect(),
+        })
+    }
+
+    /// Queues from which nothing comes.
+    fn queue_troubles(&self) -> impl Iterator<Item = String> {
+        self.queues.iter().filter_map(|queue| {
+            let row = queue.row.as_ref().filter(|_| queue.is_consumed)?;
+            let trouble = row.trouble.as_deref()?;
+            Some(format!("{}: nothing can be received: {trouble}", self.function))
         })
     }
 

@@ -4,6 +4,8 @@
 //! and never one of the runtime's. A ledger that cannot be opened is tried again at the next write, so that a full disk
 //! at the start is survived like a later one.
 
+mod queues;
+mod totals;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +13,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lamplighter_core::{Error, Mode, Result};
+use lamplighter_core::{Error, Mode, Result, Trigger};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 
+use super::consumers::QueueRow;
 use super::planner::{Known, Skip, Waiting, Why};
-use super::store::{Host, JobRow, Outcome, Paused, Reload, RunRow, Store, Write};
+use super::store::{Host, JobRow, Outcome, Paused, Reload, RunRow, Store, Totals, Write};
 
 /// The ledger's file in the state directory.
 pub const FILE: &str = "lamplighter.sqlite";
 
 /// What `PRAGMA user_version` says of the tables below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 3;
 
 /// How long a write waits for `lamplighter resume`, or that for the daemon.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,8 +48,27 @@ CREATE TABLE skips (at INTEGER NOT NULL, function TEXT NOT NULL, first INTEGER N
 CREATE INDEX skips_by_time ON skips (at);
 ";
 
-const RUN_COLUMNS: &str =
-    "run_id, function, slot, missed, mode, started_at, finished_at, outcome, detail, summary";
+/// What is counted for ever, while runs and left-out slots are forgotten after a time: of a function, `runs` by outcome,
+/// `skips` by reason, and `took` by the upper end of a class of durations, with their `sum`. Came with version 2.
+const TOTALS: &str = "
+CREATE TABLE totals (function TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (function, kind, name)) STRICT, WITHOUT ROWID;
+";
+
+/// Runs that events or people set off have no slot. Came with version 3, together with the table of queues.
+const TRIGGERS: &str = "
+CREATE TABLE triggered (run_id TEXT PRIMARY KEY, function TEXT NOT NULL, slot INTEGER, missed INTEGER NOT NULL,
+    mode TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT, detail TEXT, summary TEXT,
+    trigger TEXT NOT NULL) STRICT;
+INSERT INTO triggered SELECT run_id, function, slot, missed, mode, started_at, finished_at, outcome, detail, summary,
+    'schedule' FROM runs;
+DROP TABLE runs;
+ALTER TABLE triggered RENAME TO runs;
+CREATE INDEX runs_of_function ON runs (function, started_at);
+CREATE INDEX runs_by_start ON runs (started_at);
+";
+
+const RUN_COLUMNS: &str = "run_id, function, slot, missed, mode, started_at, finished_at, outcome, detail, summary, trigger";
 
 /// A ledger in a file.
 #[derive(Debug)]
@@ -145,6 +167,13 @@ fn open(path: &Path) -> Result<Connection> {
         let version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version == 0 {
             transaction.execute_batch(TABLES)?;
+        }
+        if version < 2 {
+            transaction.execute_batch(TOTALS)?;
+        }
+        if version < 3 {
+            transaction.execute_batch(TRIGGERS)?;
+            transaction.execute_batch(queues::TABLE)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;
@@ -298,6 +327,14 @@ impl Store for Sqlite {
         })
     }
 
+    fn queues(&mut self) -> Result<Vec<QueueRow>> {
+        self.read(queues::read)
+    }
+
+    fn totals(&mut self) -> Result<Totals> {
+        self.read(totals::read)
+    }
+
     fn was_changed(&mut self) -> Result<bool> {
         // Changes of other connections only, and no access to the disk while there are none.
         let version = self
@@ -325,7 +362,8 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         run_id: row.get(0)?,
         function: row.get(1)?,
-        slot: time(row.get(2)?),
+        trigger: trigger_of(&row.get::<_, String>(10)?),
+        slot: row.get::<_, Option<i64>>(2)?.map(time),
         missed: unsigned(row.get(3)?),
         mode: match mode.as_str() {
             "apply" => Mode::Apply,
@@ -338,6 +376,13 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         detail: row.get(8)?,
         summary: summary.and_then(|text| serde_json::from_str(&text).ok()),
     })
+}
+
+fn trigger_of(word: &str) -> Trigger {
+    [Trigger::Manual, Trigger::Event, Trigger::Replay]
+        .into_iter()
+        .find(|trigger| trigger.as_str() == word)
+        .unwrap_or(Trigger::Schedule)
 }
 
 fn millis(time: DateTime<Utc>) -> i64 {

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_core::{Mode, Result};
+use lamplighter_core::{Mode, Result, Trigger};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::planner::{Decided, Known, Skip};
+use super::consumers::QueueRow;
+use super::planner::{Decided, Known, Skip, Why};
 
 /// Runs older than this are forgotten, but the last success and the last failure of a function.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(90);
@@ -97,8 +98,10 @@ pub struct RunRow {
     pub run_id: String,
     /// The function.
     pub function: String,
-    /// The scheduled time it stands for.
-    pub slot: DateTime<Utc>,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// The scheduled time it stands for; events have none.
+    pub slot: Option<DateTime<Utc>>,
     /// How many missed slots it makes up for.
     pub missed: u64,
     /// How far it may go.
@@ -211,6 +214,18 @@ pub enum Write {
     },
     /// A run has ended.
     Finish(Finish),
+    /// A delivery of events that somebody may want to look at has ended. The others are counted in [`Write::Queues`]
+    /// only: at a hundred events in a second a row for each would be the largest thing on the disk.
+    Delivery {
+        /// It, with its end.
+        run: RunRow,
+        /// How many runs of the function have panicked in a row now.
+        panics: u32,
+        /// The function is paused from now on, with the reason.
+        pause: Option<String>,
+    },
+    /// How things stand with queues.
+    Queues(Vec<QueueRow>),
     /// The daemon lives, or has stopped.
     Beat(Host),
     /// A person lets a function go on.
@@ -223,6 +238,55 @@ pub enum Write {
         /// Now.
         at: DateTime<Utc>,
     },
+}
+
+/// The upper ends of the classes that the durations of runs are counted in, in milliseconds. The longest is the default
+/// time limit of a run.
+pub const DURATION_CLASSES: [i64; 13] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
+];
+
+/// What has been counted since the ledger began. It only grows, so that rates can be made of it over restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Runs that ended, by function and how.
+    pub runs: BTreeMap<(String, Outcome), u64>,
+    /// Slots left out, by function and reason.
+    pub skips: BTreeMap<(String, Why), u64>,
+    /// How long runs took, by function.
+    pub durations: BTreeMap<String, Durations>,
+}
+
+/// How long the runs of a function took. Runs that another daemon had taken, or that were cut off, say nothing about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// How many took no longer than each of [`DURATION_CLASSES`] and longer than the one before; the last: still longer.
+    pub classes: [u64; DURATION_CLASSES.len() + 1],
+    /// All of them together, in milliseconds.
+    pub sum_millis: u64,
+}
+
+impl Durations {
+    /// The class of a duration.
+    pub fn class(millis: i64) -> usize {
+        DURATION_CLASSES
+            .iter()
+            .position(|end| millis <= *end)
+            .unwrap_or(DURATION_CLASSES.len())
+    }
+
+    /// Whether the duration of a run with this outcome is counted.
+    pub fn counts(outcome: Outcome) -> bool {
+        !matches!(
+            outcome,
+            Outcome::Taken | Outcome::Interrupted | Outcome::Refused
+        )
+    }
+
+    pub(super) fn add(&mut self, millis: i64) {
+        self.classes[Self::class(millis)] += 1;
+        self.sum_millis += u64::try_from(millis).unwrap_or_default();
+    }
 }
 
 /// What the daemon remembers.
@@ -245,6 +309,12 @@ pub trait Store: Send {
     /// The newest slots left out, with when that was decided, the newest first.
     fn skips(&mut self, function: Option<&str>, limit: usize)
     -> Result<Vec<(DateTime<Utc>, Skip)>>;
+
+    /// How things stood with every queue that was ever consumed, when that was written last.
+    fn queues(&mut self) -> Result<Vec<QueueRow>>;
+
+    /// What has been counted since the ledger began, whatever was forgotten since.
+    fn totals(&mut self) -> Result<Totals>;
 
     /// Whether somebody else has changed the ledger since this was asked last.
     fn was_changed(&mut self) -> Result<bool> {

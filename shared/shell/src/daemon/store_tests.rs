@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_core::Mode;
+use lamplighter_core::{Mode, Trigger};
 use serde_json::json;
 
 use super::memory::Memory;
@@ -48,7 +48,8 @@ fn begin(run_id: &str, slot: DateTime<Utc>) -> RunRow {
     RunRow {
         run_id: run_id.to_owned(),
         function: "f".to_owned(),
-        slot,
+        trigger: Trigger::Schedule,
+        slot: Some(slot),
         missed: 3,
         mode: Mode::Apply,
         started_at: slot,

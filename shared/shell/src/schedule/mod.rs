@@ -21,6 +21,7 @@ mod describe;
 mod error;
 mod expression;
 mod field;
+mod section;
 #[cfg(test)]
 mod tests;
 mod transitions;

@@ -1,6 +1,6 @@
 //! What the planner is told, and what it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_config::{Missed, Overlap};
@@ -26,6 +26,17 @@ pub struct Job {
     pub overlap: Overlap,
     /// How long after its slot it starts: its own fixed share of `spread_minutes`.
     pub offset: TimeDelta,
+    /// The URLs of the queues that bring events to it.
+    pub queues: Vec<String>,
+}
+
+/// Functions that share something, and how many of their runs may go on at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Their names.
+    pub functions: BTreeSet<String>,
+    /// The most runs of all of them together.
+    pub max_runs: usize,
 }
 
 /// What is known of a function beside its configuration. The ledger keeps it over restarts.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
-use super::{RUN_COLUMNS, limited, millis, outcomes, signed};
+use super::{RUN_COLUMNS, limited, millis, outcomes, queues, signed, totals};
 use crate::daemon::planner::{Decided, Decision};
 use crate::daemon::store::{Finish, Host, KEPT_FOR, KEPT_RUNS, Outcome, RunRow, Write};
 
@@ -15,6 +15,7 @@ pub(super) fn apply(
 ) -> rusqlite::Result<BTreeSet<String>> {
     match write {
         Write::Boot(host) => {
+            totals::count_cut_off(transaction)?;
             transaction.execute(
                 "UPDATE runs SET outcome = 'interrupted', finished_at = ?1 WHERE outcome IS NULL",
                 [millis(host.started_at)],
@@ -39,6 +40,12 @@ pub(super) fn apply(
             starts,
         } => return tick(transaction, *at, decided, starts),
         Write::Finish(finish) => put_finish(transaction, finish)?,
+        Write::Delivery { run, panics, pause } => {
+            insert_run(transaction, run)?;
+            let at = run.finished_at.unwrap_or(run.started_at);
+            count_panics(transaction, &run.function, *panics, pause.as_deref(), at)?;
+        }
+        Write::Queues(rows) => queues::put(transaction, rows)?,
         Write::Resume { function } => {
             transaction.execute(
                 "UPDATE jobs SET panics = 0, paused_at = NULL, paused_why = NULL WHERE function = ?1",
@@ -112,6 +119,7 @@ fn tick(
                         signed(skip.count),
                         skip.why.as_str()
                     ])?;
+                totals::count_skip(transaction, skip)?;
             }
             // The runs below say so.
             Decision::Start { .. } | Decision::Replace { .. } => {}
@@ -119,7 +127,10 @@ fn tick(
     }
     let mut done_before = BTreeSet::new();
     for start in starts {
-        let slot = millis(start.slot);
+        let Some(slot) = start.slot.map(millis) else {
+            insert_run(transaction, start)?;
+            continue;
+        };
         let begins = transaction
             .prepare_cached(
                 "INSERT INTO slots VALUES (?1, ?2, NULL, ?3, ?4) ON CONFLICT (function, slot) \
@@ -135,26 +146,37 @@ fn tick(
             done_before.insert(start.run_id.clone());
             continue;
         }
-        transaction
-            .prepare_cached(&format!(
-                "INSERT INTO runs ({RUN_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL)"
-            ))?
-            .execute(params![
-                start.run_id,
-                start.function,
-                slot,
-                signed(start.missed),
-                start.mode.as_str(),
-                millis(start.started_at),
-                start.finished_at.map(millis),
-                start.outcome.map(Outcome::as_str),
-                start.detail,
-            ])?;
+        insert_run(transaction, start)?;
     }
     Ok(done_before)
 }
 
+fn insert_run(transaction: &Transaction<'_>, run: &RunRow) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(&format!(
+            "INSERT INTO runs ({RUN_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        ))?
+        .execute(params![
+            run.run_id,
+            run.function,
+            run.slot.map(millis),
+            signed(run.missed),
+            run.mode.as_str(),
+            millis(run.started_at),
+            run.finished_at.map(millis),
+            run.outcome.map(Outcome::as_str),
+            run.detail,
+            run.summary.as_ref().map(ToString::to_string),
+            run.trigger.as_str(),
+        ])?;
+    match run.outcome {
+        Some(outcome) => totals::count_run(transaction, &run.function, outcome),
+        None => Ok(()),
+    }
+}
+
 fn put_finish(transaction: &Transaction<'_>, finish: &Finish) -> rusqlite::Result<()> {
+    totals::count_finish(transaction, finish)?;
     transaction.execute(
         "UPDATE runs SET finished_at = ?2, outcome = ?3, detail = ?4, summary = ?5 WHERE run_id = ?1",
         params![
@@ -165,14 +187,25 @@ fn put_finish(transaction: &Transaction<'_>, finish: &Finish) -> rusqlite::Resul
             finish.summary.as_ref().map(ToString::to_string),
         ],
     )?;
+    let pause = finish.pause.as_deref();
+    count_panics(transaction, &finish.function, finish.panics, pause, finish.at)
+}
+
+fn count_panics(
+    transaction: &Transaction<'_>,
+    function: &str,
+    panics: u32,
+    pause: Option<&str>,
+    at: DateTime<Utc>,
+) -> rusqlite::Result<()> {
     transaction.execute(
         "UPDATE jobs SET panics = ?2 WHERE function = ?1",
-        params![finish.function, finish.panics],
+        params![function, panics],
     )?;
-    if let Some(why) = &finish.pause {
+    if let Some(why) = pause {
         transaction.execute(
             "UPDATE jobs SET paused_at = ?2, paused_why = ?3 WHERE function = ?1",
-            params![finish.function, millis(finish.at), why],
+            params![function, millis(at), why],
         )?;
     }
     Ok(())

@@ -1,0 +1,1 @@
+//! `resize-images`: an image in S3 gets resized copies.

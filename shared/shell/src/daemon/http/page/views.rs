@@ -1,0 +1,334 @@
+//! What the templates show of a function, in words that are ready.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::live::{History, Live};
+use super::super::metrics::queue_name;
+use super::super::reports::Digest;
+use super::super::trend::{Trend, span};
+use super::utc;
+use crate::daemon::planner::{Job, Skip};
+use crate::daemon::snapshot::{FunctionStatus, QueueStatus};
+use crate::daemon::store::{Outcome, RunRow};
+
+/// A time for machines, for a glance, and in full.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Moment {
+    iso: String,
+    short: String,
+    full: String,
+}
+
+impl Moment {
+    pub(super) fn of(time: DateTime<Utc>) -> Self {
+        Self {
+            iso: time.to_rfc3339_opts(SecondsFormat::Secs, true),
+            short: time.format("%-d %b %H:%M").to_string(),
+            full: utc(time),
+        }
+    }
+}
+
+/// A function on the overview.
+#[derive(Debug, Serialize)]
+pub(super) struct Card {
+    pub(super) name: String,
+    mode: &'static str,
+    mode_means: &'static str,
+    schedule: String,
+    expression: String,
+    state: &'static str,
+    word: String,
+    why: Option<String>,
+    next: Option<Next>,
+    strip: Vec<Mark>,
+    trend: Option<Trend>,
+    digest: Option<DigestView>,
+    last_success: Option<Moment>,
+    ago: Option<String>,
+    skipped: Option<String>,
+    waiting: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Next {
+    moment: Moment,
+    local: String,
+    zone: String,
+    utc: String,
+    is_utc: bool,
+    away: String,
+}
+
+/// One run in the strip.
+#[derive(Debug, Serialize)]
+struct Mark {
+    run_id: String,
+    outcome: &'static str,
+    label: String,
+}
+
+#[derive(Debug, Serialize)]
+struct DigestView {
+    moment: Moment,
+    count: String,
+    is_quiet: bool,
+    lines: Vec<Value>,
+    more: usize,
+}
+
+impl Card {
+    pub(super) fn all(live: &Live) -> Vec<Self> {
+        let cards = live.snapshot.functions.iter().filter_map(|function| {
+            let job = live.jobs.iter().find(|job| job.name == function.function)?;
+            Some(Self::of(live, function, job))
+        });
+        cards.collect()
+    }
+
+    fn of(live: &Live, function: &FunctionStatus, job: &Job) -> Self {
+        let now = live.snapshot.at;
+        let digest = live.digests.get(&function.function);
+        let (state, word, why) = state(function, digest);
+        let mut strip: Vec<&RunRow> = function.runs.iter().chain(&function.running).collect();
+        strip.sort_by_key(|run| run.started_at);
+        let success = function.last_success.as_ref();
+        let success = success.and_then(|run| run.finished_at);
+        let skipped: Vec<String> = function
+            .skipped
+            .iter()
+            .map(|(why, count)| format!("{count} {}", why.as_str()))
+            .collect();
+        Self {
+            name: function.function.clone(),
+            mode: function.mode.as_str(),
+            mode_means: match function.mode {
+                lamplighter_core::Mode::Apply => "acts within its limits",
+                _ => "reports, and changes nothing",
+            },
+            schedule: job.schedule.describe(),
+            expression: function.schedule.clone(),
+            state,
+            word,
+            why,
+            next: function
+                .next
+                .map(|next| Next::of(next, job.schedule.zone(), now)),
+            strip: strip.into_iter().map(Mark::of).collect(),
+            trend: Trend::of(&function.runs),
+            digest: digest.map(DigestView::of),
+            last_success: success.map(Moment::of),
+            ago: success.map(|at| format!("{} ago", span((now - at).max(TimeDelta::zero())))),
+            skipped: (!skipped.is_empty()).then(|| skipped.join(", ")),
+            waiting: function.waiting.len(),
+        }
+    }
+}
+
+/// How a function is: for the eye, in words, and why.
+fn state(
+    function: &FunctionStatus,
+    digest: Option<&Digest>,
+) -> (&'static str, String, Option<String>) {
+    if let Some(paused) = &function.paused {
+        return ("paused", "paused".to_owned(), Some(paused.why.clone()));
+    }
+    if !function.running.is_empty() {
+        return ("running", "running".to_owned(), None);
+    }
+    // A slot that somebody else has run, or that was cut off, says nothing about the function.
+    let last = function
+        .runs
+        .iter()
+        .find(|run| !matches!(run.outcome, Some(Outcome::Taken | Outcome::Interrupted)));
+    match last.and_then(|run| Some((run, run.outcome?))) {
+        None => ("new", "has not run yet".to_owned(), None),
+        Some((run, outcome)) if outcome.is_failure() => {
+            ("bad", outcome.as_str().to_owned(), run.detail.clone())
+        }
+        Some(_) => match digest.map_or(0, |digest| digest.fail + digest.unknown) {
+            0 => ("ok", "ok".to_owned(), None),
+            1 => ("found", "1 finding".to_owned(), None),
+            count => ("found", format!("{count} findings"), None),
+        },
+    }
+}
+
+impl Next {
+    fn of(next: DateTime<Utc>, zone: Tz, now: DateTime<Utc>) -> Self {
+        let there = next.with_timezone(&zone);
+        let away = (next - now).max(TimeDelta::zero());
+        Self {
+            moment: Moment::of(next),
+            local: there.format("%a %-d %b %H:%M").to_string(),
+            zone: zone.name().to_owned(),
+            utc: next.format("%a %-d %b %H:%M UTC").to_string(),
+            is_utc: zone == Tz::UTC,
+            away: format!("in {}", span(away)),
+        }
+    }
+}
+
+impl Mark {
+    fn of(run: &RunRow) -> Self {
+        let outcome = run.outcome.map_or("running", Outcome::as_str);
+        let mut label = format!("{outcome}, began {}", utc(run.started_at));
+        if let Some(finished_at) = run.finished_at {
+            label.push_str(&format!(", took {}", span(finished_at - run.started_at)));
+        }
+        if let Some(found) = findings(run) {
+            label.push_str(&format!(", {found}"));
+        }
+        Self {
+            run_id: run.run_id.clone(),
+            outcome,
+            label,
+        }
+    }
+}
+
+/// What a run found, by the summary of its report.
+fn findings(run: &RunRow) -> Option<String> {
+    let summary = run.summary.as_ref()?;
+    let count = |key: &str| summary[key].as_u64().unwrap_or_default();
+    Some(match count("fail") + count("unknown") {
+        0 => "no findings".to_owned(),
+        1 => "1 finding".to_owned(),
+        many => format!("{many} findings"),
+    })
+}
+
+impl DigestView {
+    fn of(digest: &Digest) -> Self {
+        let count = digest.fail + digest.unknown;
+        Self {
+            moment: Moment::of(digest.finished_at),
+            count: match count {
+                0 => "No findings.".to_owned(),
+                1 => "1 finding".to_owned(),
+                _ => format!("{count} findings"),
+            },
+            is_quiet: count == 0,
+            lines: digest
+                .findings
+                .iter()
+                .map(|line| serde_json::json!(line))
+                .collect(),
+            more: count.saturating_sub(digest.findings.len()),
+        }
+    }
+}
+
+/// One line of a function's history: a run, or slots that were left out.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    #[serde(skip)]
+    at: DateTime<Utc>,
+    id: Option<String>,
+    outcome: &'static str,
+    began: Moment,
+    slot: String,
+    took: String,
+    found: String,
+    mode: &'static str,
+    detail: String,
+}
+
+impl Row {
+    /// The newest first.
+    pub(super) fn all((runs, skips): History) -> Vec<Self> {
+        let mut rows: Vec<Self> = runs
+            .iter()
+            .map(Self::of_run)
+            .chain(skips.iter().map(|(at, skip)| Self::of_skip(*at, skip)))
+            .collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+        rows
+    }
+
+    fn of_run(run: &RunRow) -> Self {
+        let took = run.finished_at.map(|at| span(at - run.started_at));
+        let missed = match run.missed {
+            0 => String::new(),
+            missed => format!(", and {missed} missed before"),
+        };
+        Self {
+            at: run.started_at,
+            id: Some(run.run_id.clone()),
+            outcome: run.outcome.map_or("running", Outcome::as_str),
+            began: Moment::of(run.started_at),
+            slot: match run.slot {
+                Some(slot) => format!("{}{missed}", utc(slot)),
+                None => run.trigger.as_str().to_owned(),
+            },
+            took: took.unwrap_or_default(),
+            found: findings(run).unwrap_or_default(),
+            mode: run.mode.as_str(),
+            detail: run.detail.clone().unwrap_or_default(),
+        }
+    }
+
+    fn of_skip(at: DateTime<Utc>, skip: &Skip) -> Self {
+        let more = match skip.count {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        Self {
+            at,
+            id: None,
+            outcome: "skipped",
+            began: Moment::of(at),
+            slot: format!("{}{more}", utc(skip.first)),
+            took: String::new(),
+            found: String::new(),
+            mode: "",
+            detail: skip.why.text().to_owned(),
+        }
+    }
+}
+
+/// A queue, as the overview shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct QueueLine {
+    name: String,
+    function: String,
+    waiting: String,
+    oldest: String,
+    handled: u64,
+    quarantined: u64,
+    trouble: Option<String>,
+}
+
+impl QueueLine {
+    pub(super) fn all(live: &Live) -> Vec<Self> {
+        let of = |(function, queue): (&FunctionStatus, &QueueStatus)| {
+            let row = queue.row.clone().unwrap_or_default();
+            let oldest = row.oldest_secs.and_then(|secs| i64::try_from(secs).ok());
+            Self {
+                name: queue_name(&queue.queue).to_owned(),
+                function: function.function.clone(),
+                waiting: row
+                    .depth
+                    .map_or_else(|| "not known".to_owned(), |depth| depth.to_string()),
+                oldest: match oldest {
+                    Some(secs @ 1..) => span(TimeDelta::seconds(secs)),
+                    _ => String::new(),
+                },
+                handled: row.counts.done + row.counts.ignored,
+                quarantined: row.counts.quarantined,
+                trouble: match queue.is_consumed {
+                    true => row.trouble,
+                    false => Some("not consumed: the function is in plan mode".to_owned()),
+                },
+            }
+        };
+        let functions = live.snapshot.functions.iter();
+        functions
+            .flat_map(|function| function.queues.iter().map(move |queue| (function, queue)))
+            .map(of)
+            .collect()
+    }
+}
