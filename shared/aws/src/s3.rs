@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use aws_config::Region;
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -128,6 +128,32 @@ pub struct Reader {
 #[derive(Debug, Clone)]
 pub struct Writer {
     client: Client,
+}
+
+/// The largest configuration that is read.
+const MAX_CONFIG_BYTES: u64 = 1_000_000;
+
+/// The text of a configuration that lies in S3, read with the credentials and the region that a process starts with:
+/// what the configuration says of them is not known yet.
+pub async fn text_of_config(bucket: &str, key: &str) -> Result<String> {
+    let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .load()
+        .await;
+    let config = Builder::from(&base).force_path_style(true);
+    let reader = Reader {
+        client: Client::from_conf(config.interceptor(ReadOnly).build()),
+    };
+    let object = reader
+        .get(bucket, key, None, None, MAX_CONFIG_BYTES)
+        .await?;
+    let object = object
+        .ok_or_else(|| Error::config(format!("there is no configuration `s3://{bucket}/{key}`")))?;
+    String::from_utf8(object.bytes).map_err(|error| {
+        Error::config(format!(
+            "the configuration `s3://{bucket}/{key}` is not UTF-8"
+        ))
+        .caused_by(error)
+    })
 }
 
 impl Reader {

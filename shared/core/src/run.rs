@@ -248,6 +248,19 @@ impl Finding {
         )
     }
 
+    /// Why it is accepted, if an exception is about it: its reason, who answers for it, the ticket, and the last day.
+    pub fn acceptance(&self) -> Option<String> {
+        let exception = self.evidence.get("exception")?;
+        let text = |key| exception.get(key).and_then(Value::as_str).unwrap_or("?");
+        Some(format!(
+            "accepted until the end of {}: {} ({}, {})",
+            text("expires"),
+            text("reason"),
+            text("owner"),
+            text("ticket")
+        ))
+    }
+
     /// The resource as a value of its own.
     pub fn about(&self) -> Resource {
         Resource {

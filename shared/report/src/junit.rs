@@ -185,8 +185,9 @@ fn finding_case(finding: &Finding) -> Case<'_> {
             Verdict::Pass => Outcome::Passed,
             Verdict::NotApplicable => Outcome::Skipped { message },
         },
-        output: match finding.verdict {
-            Verdict::Pass => vec![message.clone()],
+        output: match (finding.verdict, finding.acceptance()) {
+            (_, Some(acceptance)) => vec![acceptance],
+            (Verdict::Pass, None) => vec![message.clone()],
             _ => vec![],
         },
     }

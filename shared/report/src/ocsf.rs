@@ -48,6 +48,8 @@ struct ComplianceFinding<'a> {
     status_id: u32,
     status: &'static str,
     status_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<String>,
     message: String,
     metadata: Metadata<'a>,
     finding_info: FindingInfo<'a>,
@@ -156,6 +158,8 @@ struct Statement<'a> {
     message: Cow<'a, str>,
     severity: Option<Severity>,
     verdict: Verdict,
+    /// Why it is accepted, if an exception is about it.
+    acceptance: Option<String>,
     account: &'a str,
     region: Option<&'a str>,
     remediation: Option<String>,
@@ -203,6 +207,7 @@ fn about_finding<'a>(run: &Run, finding: &'a Finding, actions: &[&ActionRow]) ->
         message: Cow::from(&finding.message),
         severity: Some(finding.severity),
         verdict: finding.verdict,
+        acceptance: finding.acceptance(),
         account: &finding.account,
         region: finding.region.as_deref(),
         remediation: remediation(run, actions),
@@ -247,6 +252,7 @@ fn about_scope<'a>(
         message: Cow::from(message),
         severity: None,
         verdict: Verdict::Unknown,
+        acceptance: None,
         account,
         region,
         remediation: None,
@@ -288,6 +294,7 @@ fn event<'a>(run: &'a Run, index: usize, statement: Statement<'a>) -> Compliance
         Verdict::NotApplicable => (99, "Not Applicable"),
     };
     let (status_id, status) = match statement.verdict {
+        _ if statement.acceptance.is_some() => (3, "Suppressed"),
         Verdict::Fail | Verdict::Unknown => (1, "New"),
         // Nobody has to work on what is fine, and no status of OCSF says so.
         Verdict::Pass => (99, "Pass"),
@@ -310,6 +317,10 @@ fn event<'a>(run: &'a Run, index: usize, statement: Statement<'a>) -> Compliance
         status_id,
         status,
         status_code: statement.verdict.as_str(),
+        status_detail: statement
+            .acceptance
+            .as_deref()
+            .map(|acceptance| visible(acceptance).into_owned()),
         message: message.clone(),
         metadata: Metadata {
             version: VERSION,

@@ -141,7 +141,17 @@ struct SarifResult<'a> {
     message: Text,
     locations: [Location; 1],
     partial_fingerprints: Fingerprints<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
     properties: ResultProperties<'a>,
+}
+
+/// An exception of the configuration, which is not in the files that are looked at.
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -291,7 +301,10 @@ fn level(severity: Severity) -> &'static str {
 fn result(finding: &Finding, rule_index: usize) -> SarifResult<'_> {
     // Only a result of the kind `fail` may have a level, section 3.27.10; how much the others matter is in their
     // properties.
+    let acceptance = finding.acceptance();
     let (kind, level) = match finding.verdict {
+        // It is a violation still; the suppression says that somebody answers for it.
+        Verdict::NotApplicable if acceptance.is_some() => ("fail", level(finding.severity)),
         Verdict::Fail => ("fail", level(finding.severity)),
         Verdict::Unknown => ("review", "none"),
         Verdict::Pass => ("pass", "none"),
@@ -319,6 +332,14 @@ fn result(finding: &Finding, rule_index: usize) -> SarifResult<'_> {
             lamplighter: &finding.fingerprint,
             github: format!("{}:1", finding.fingerprint),
         },
+        suppressions: acceptance
+            .map(|justification| Suppression {
+                kind: "external",
+                status: "accepted",
+                justification: visible(&justification).into_owned(),
+            })
+            .into_iter()
+            .collect(),
         properties: ResultProperties {
             verdict: finding.verdict,
             severity: finding.severity,

@@ -4,7 +4,7 @@ use lamplighter_local_aws::Instance;
 
 use super::stage::{config, folder, stage, untagged};
 use crate::harness::Lamplighter;
-use crate::stop_untagged::stage::{Stage, at};
+use crate::stop_untagged::stage::{MARK, Stage, at, story};
 
 const RULE: &str = "missing-required-tags";
 
@@ -159,4 +159,22 @@ fn a_new_exception_is_a_change_and_its_end_is_news_again() {
     let run = stage.round().code(0).json();
     assert_eq!(run["delta"]["new"].as_array().map(Vec::len), Some(1));
     assert_eq!(run["exceptions"][0]["status"], "expired");
+}
+
+#[test]
+fn an_exception_takes_the_mark_away_so_that_its_end_is_not_the_end_of_the_instance() {
+    let excepted = exception(RULE, "arn:aws:ec2:*:*:instance/i-kept", "2026-11-17");
+    let config = format!(
+        "{excepted}[report]\nfrom = \"ops@example.com\"\nto = [\"security@example.com\"]\nmail = \"never\"\n\
+         [stop-untagged]\nmode = \"apply\"\nmax_percent = 100\n"
+    );
+    let kept = untagged("i-kept").tag(MARK, "2026-11-15T10:00:00Z");
+    let stage = Stage::with([kept]).whole_config(&config);
+    stage.round().code(0);
+    assert_eq!(stage.mark_of("i-kept"), None, "the warning is taken back");
+    // The exception is over, and its owner is warned before anything is done.
+    stage.hours_pass(48);
+    let told = story(&stage.round().code(0).json());
+    assert!(told.contains("warn-and-mark i-kept: done"), "{told}");
+    assert_eq!(stage.state("i-kept"), "running");
 }

@@ -160,6 +160,23 @@ fn a_dry_run_of_a_plan_shows_it_and_changes_nothing() {
 }
 
 #[test]
+fn what_was_excepted_after_the_plan_was_made_is_left_alone() {
+    let mut planned = Planned::new();
+    let excepted = "[[exceptions]]\nrule = \"missing-required-tags\"\nresource = \"arn:aws:ec2:*:*:instance/i-due\"\n\
+                    reason = \"migration\"\nowner = \"ann\"\nticket = \"OPS-1\"\nexpires = 2026-12-31\n";
+    planned.stage = planned.stage.config(excepted);
+    for (flags, other) in [(&["--dry-run"][..], "planned"), (&[], "done")] {
+        let run = planned.apply(flags).code(0).json();
+        assert_eq!(outcome(&run, "i-due"), Some("vetoed"), "{flags:?}");
+        assert_eq!(outcome(&run, "i-new"), Some(other), "{flags:?}");
+        assert!(story(&run).contains(
+            "i-due: vetoed: excepted until the end of 2026-12-31: migration (ann, OPS-1)"
+        ));
+    }
+    assert_eq!(planned.stage.state("i-due"), "running");
+}
+
+#[test]
 fn the_grace_of_a_late_plan_counts_from_the_warning() {
     let planned = Planned::new();
     planned.stage.hours_pass(23);

@@ -1,8 +1,9 @@
 //! A run that is compared with the last one, and has exceptions to look after.
 
 use expect_test::{Expect, expect, expect_file};
-use lamplighter_core::{Delta, ExceptionRow, ExceptionStatus, Run};
+use lamplighter_core::{Delta, ExceptionRow, ExceptionStatus, Run, Verdict};
 use lamplighter_report::{Format, Options, render, render_for_mail};
+use serde_json::{Value, json};
 
 use crate::fixture::{eventful, quiet, time};
 
@@ -130,4 +131,56 @@ fn a_run_like_the_last_one_says_so() {
 fn without_a_state_nothing_is_said_about_the_last_run() {
     let text = render(&eventful(), Format::Text, &Options::default());
     assert!(!text.contains("Since 20"), "{text}");
+}
+
+#[test]
+fn an_excepted_finding_is_suppressed_where_a_format_knows_that_and_only_with_all() {
+    let mut run = eventful();
+    let finding = run.findings.first_mut().expect("a finding");
+    finding.verdict = Verdict::NotApplicable;
+    finding.evidence.insert(
+        "exception".to_owned(),
+        json!({"reason": "vendor appliance", "owner": "ann", "ticket": "OPS-1", "expires": "2026-12-31"}),
+    );
+    let id = finding.fingerprint.clone();
+    let all = Options {
+        all: true,
+        ..Options::default()
+    };
+    let accepted = "accepted until the end of 2026-12-31: vendor appliance (ann, OPS-1)";
+
+    let sarif: Value = serde_json::from_str(&render(&run, Format::Sarif, &all)).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("a list");
+    let result = results
+        .iter()
+        .find(|result| result["partialFingerprints"]["lamplighter/v1"] == id.as_str());
+    let result = result.expect("it is listed");
+    assert_eq!(result["kind"], "fail");
+    assert_eq!(
+        result["suppressions"],
+        json!([{"kind": "external", "status": "accepted", "justification": accepted}])
+    );
+    let suppressed = |result: &&Value| result.get("suppressions").is_some();
+    assert_eq!(results.iter().filter(suppressed).count(), 1);
+
+    let ocsf: Value = serde_json::from_str(&render(&run, Format::Ocsf, &all)).expect("JSON");
+    let events = ocsf.as_array().expect("a list");
+    let event = events
+        .iter()
+        .find(|event| event["finding_info"]["uid"] == id.as_str())
+        .expect("it is listed");
+    assert_eq!(
+        (
+            &event["status_id"],
+            &event["status"],
+            &event["status_detail"]
+        ),
+        (&json!(3), &json!("Suppressed"), &json!(accepted))
+    );
+
+    assert!(render(&run, Format::Junit, &all).contains(accepted));
+    for format in [Format::Sarif, Format::Ocsf, Format::Junit] {
+        let listed = render(&run, format, &Options::default());
+        assert!(!listed.contains(accepted), "an alert of GitHub's: {format}");
+    }
 }
