@@ -47,14 +47,17 @@ impl Function for AuditMfa {
         self.session.progress().expect_scopes(accounts.len());
         let work: Vec<_> = accounts
             .iter()
-            .map(|account| read(account, rules, &self.session))
+            .map(|account| {
+                let name = scope_name(&account.id);
+                (name, read(account, rules, &self.session))
+            })
             .collect();
         let mut observed = Observed {
             inventory,
             coverage: vec![],
             errors: vec![],
         };
-        for reading in self.session.concurrently(work).await {
+        for reading in self.session.in_places(work).await {
             observed.inventory.accounts.extend(reading.view);
             observed.coverage.push(reading.coverage);
             observed.errors.extend(reading.errors);
@@ -75,7 +78,7 @@ struct Reading {
 }
 
 async fn read(account: &AccountSession, rules: &Rules, session: &Session) -> Reading {
-    let reading = match read_account(account, rules, session).await {
+    match read_account(account, rules, session).await {
         Ok(reading) => reading,
         // Without the report nothing is known of anybody: no user is good, and none is bad.
         Err(error) => Reading {
@@ -83,9 +86,7 @@ async fn read(account: &AccountSession, rules: &Rules, session: &Session) -> Rea
             coverage: Coverage::unreadable(scope_name(&account.id), chain(&error)),
             errors: vec![],
         },
-    };
-    session.progress().scope_done();
-    reading
+    }
 }
 
 async fn read_account(

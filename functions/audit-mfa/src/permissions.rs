@@ -36,21 +36,33 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
             ["*"],
         ));
     } else {
-        statements.push(Statement::allow(
-            "ReadPoliciesOfAccusedUsers",
-            &[
-                "iam:ListAttachedUserPolicies",
-                "iam:ListUserPolicies",
-                "iam:GetUserPolicy",
-                "iam:ListGroupsForUser",
-                "iam:ListAttachedGroupPolicies",
-                "iam:ListGroupPolicies",
-                "iam:GetGroupPolicy",
-                "iam:GetPolicy",
-                "iam:GetPolicyVersion",
-            ],
-            ["*"],
-        ));
+        statements.extend([
+            Statement::allow(
+                "ReadPoliciesOfAccusedUsers",
+                &[
+                    "iam:ListAttachedUserPolicies",
+                    "iam:ListUserPolicies",
+                    "iam:GetUserPolicy",
+                    "iam:ListGroupsForUser",
+                ],
+                [USERS],
+            ),
+            Statement::allow(
+                "ReadPoliciesOfTheirGroups",
+                &[
+                    "iam:ListAttachedGroupPolicies",
+                    "iam:ListGroupPolicies",
+                    "iam:GetGroupPolicy",
+                ],
+                ["arn:aws:iam::*:group/*"],
+            ),
+            // The account of AWS's own policies is the word `aws`, also where the other account is known.
+            Statement::allow(
+                "ReadManagedPolicies",
+                &["iam:GetPolicy", "iam:GetPolicyVersion"],
+                ["arn:aws:iam::*:policy/*", "arn:aws:iam::aws:policy/*"],
+            ),
+        ]);
     }
     if section.common.mode == Mode::Apply && section.remediate != MfaRemedy::None {
         // The second look, just before acting.

@@ -38,9 +38,9 @@ impl Function for AuditSecurityGroups {
         let work: Vec<_> = scopes
             .scopes
             .iter()
-            .map(|scope| read(scope, &self.session))
+            .map(|scope| (scope.name(), read(scope, &self.session)))
             .collect();
-        let readings = self.session.concurrently(work).await;
+        let readings = self.session.in_places(work).await;
 
         let mut observed = Observed {
             inventory: Inventory::default(),
@@ -73,12 +73,6 @@ struct Reading {
 }
 
 async fn read(scope: &Scope, session: &Session) -> Reading {
-    let reading = read_region(scope, session).await;
-    session.progress().scope_done();
-    reading
-}
-
-async fn read_region(scope: &Scope, session: &Session) -> Reading {
     let reader = ec2::Reader::new(scope);
     let mut reading = Reading {
         groups: vec![],

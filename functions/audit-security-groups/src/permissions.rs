@@ -17,11 +17,14 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
             ],
             ["*"],
         ),
-        // The account of AWS's own lists is the word `aws`.
+        // The account of AWS's own lists is the word `aws`, also where the other account is known.
         Statement::allow(
             "ReadPrefixLists",
             &["ec2:GetManagedPrefixListEntries"],
-            ["arn:aws:ec2:*:*:prefix-list/*"],
+            [
+                "arn:aws:ec2:*:*:prefix-list/*",
+                "arn:aws:ec2:*:aws:prefix-list/*",
+            ],
         ),
     ];
     if section.common.mode == Mode::Apply && section.remediate == Revocation::Revoke {

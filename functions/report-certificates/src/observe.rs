@@ -31,15 +31,14 @@ impl ReportCertificates {
         let work: Vec<_> = scopes
             .scopes
             .iter()
-            .map(|scope| async {
-                let reading = cloud::read_acm(scope, rules.warn_days, &self.session).await;
-                self.session.progress().scope_done();
-                reading
+            .map(|scope| {
+                let read = cloud::read_acm(scope, rules.warn_days, &self.session);
+                (format!("{}/acm", scope.name()), read)
             })
             .collect();
         observed.coverage.extend(scopes.unreadable);
         observed.inventory.notes.extend(scopes.notes);
-        for reading in self.session.concurrently(work).await {
+        for reading in self.session.in_places(work).await {
             add(observed, reading);
         }
     }
@@ -49,18 +48,27 @@ impl ReportCertificates {
         self.session.progress().expect_scopes(accounts.len());
         let work: Vec<_> = accounts
             .iter()
-            .map(|account| async {
-                let reading = cloud::read_iam(account, &self.session).await;
-                self.session.progress().scope_done();
-                reading
+            .map(|account| {
+                let read = cloud::read_iam(account, &self.session);
+                (format!("{}/iam", account.id), read)
             })
             .collect();
-        for reading in self.session.concurrently(work).await {
+        for reading in self.session.in_places(work).await {
             add(observed, reading);
         }
     }
 
     async fn read_files(&self, rules: &Rules, observed: &mut Observed<Inventory>) -> Result<()> {
+        let work = vec![("files".to_owned(), self.files(rules))];
+        for reading in self.session.in_places(work).await {
+            let reading = reading?;
+            self.session.progress().saw(reading.sightings.len());
+            add(observed, reading);
+        }
+        Ok(())
+    }
+
+    async fn files(&self, rules: &Rules) -> Result<Reading> {
         let account = self.account();
         let patterns = rules.files.clone();
         let passwords: Vec<_> = rules
@@ -71,13 +79,9 @@ impl ReportCertificates {
                 (pattern.clone(), password)
             })
             .collect();
-        let reading =
-            tokio::task::spawn_blocking(move || files::read(&patterns, &passwords, &account))
-                .await
-                .map_err(|error| Error::permanent("reading files has failed").caused_by(error))?;
-        self.session.progress().saw(reading.sightings.len());
-        add(observed, reading);
-        Ok(())
+        tokio::task::spawn_blocking(move || files::read(&patterns, &passwords, &account))
+            .await
+            .map_err(|error| Error::permanent("reading files has failed").caused_by(error))
     }
 
     async fn meet_endpoints(
@@ -104,13 +108,9 @@ impl ReportCertificates {
         let work: Vec<_> = rules
             .endpoints
             .iter()
-            .map(|endpoint| async {
-                let met = meet(endpoint, &manner).await;
-                self.session.progress().scope_done();
-                met
-            })
+            .map(|endpoint| (format!("endpoint {endpoint:?}"), meet(endpoint, &manner)))
             .collect();
-        for met in self.session.concurrently(work).await {
+        for met in self.session.in_places(work).await {
             observed.inventory.served.extend(met.served);
             add(observed, met.reading);
         }

@@ -37,9 +37,9 @@ impl Function for StopUntagged {
         let work: Vec<_> = scopes
             .scopes
             .iter()
-            .map(|scope| read(scope, rules, &self.session))
+            .map(|scope| (scope.name(), read(scope, rules, &self.session)))
             .collect();
-        let readings = self.session.concurrently(work).await;
+        let readings = self.session.in_places(work).await;
 
         let mut observed = Observed {
             inventory: Inventory::default(),
@@ -76,12 +76,6 @@ struct Reading {
 }
 
 async fn read(scope: &Scope, rules: &Rules, session: &Session) -> Reading {
-    let reading = read_region(scope, rules, session).await;
-    session.progress().scope_done();
-    reading
-}
-
-async fn read_region(scope: &Scope, rules: &Rules, session: &Session) -> Reading {
     let reader = ec2::Reader::new(scope);
     let place = Arc::new(place(scope));
     let mut instances = Vec::new();

@@ -54,6 +54,29 @@ pub fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> 
     code_of(error).is_some_and(|code| DENIED.contains(&code))
 }
 
+/// What is not allowed. AWS often names an action that is not the call's own: sending a raw message needs another one,
+/// and a deployment needs several. S3 answers `HEAD` without a word.
+fn denied(call: &str, text: &str, is_wordless: bool) -> String {
+    let named = text
+        .split_once("authorized to perform")
+        .map(|(_, rest)| rest.trim_start_matches([':', ' ', '`']))
+        .and_then(|rest| {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ':' || letter == '-';
+            rest.split(|letter| !is_part(letter)).next()
+        })
+        .map(|action| action.trim_end_matches(':'))
+        .filter(|action| action.contains(':') && *action != call);
+    match named {
+        Some(action) => format!("not allowed to call `{action}`, which `{call}` needs here"),
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+        None if is_wordless && call == "s3:GetObject" => format!(
+            "not allowed to call `{call}` (`s3:GetObjectVersion` for a version), or it is missing, which S3 tells only \
+             with `s3:ListBucket`"
+        ),
+        None => format!("not allowed to call `{call}`"),
+    }
+}
+
 /// Says what became of `call` (`ec2:DescribeInstances`), and whether trying again may help.
 pub fn explain<E>(call: &str, error: SdkError<E, HttpResponse>) -> Error
 where
@@ -72,11 +95,7 @@ where
             let is_forbidden =
                 status == 403 && service.err().code().is_none_or(|code| code == "Forbidden");
             if DENIED.contains(&code) || code == "403" || is_forbidden {
-                (
-                    ErrorKind::Denied,
-                    format!("not allowed to call `{call}`"),
-                    None,
-                )
+                (ErrorKind::Denied, denied(call, text, is_forbidden), None)
             } else if BAD_CREDENTIALS.contains(&code) {
                 (
                     ErrorKind::Denied,
@@ -177,5 +196,33 @@ where
     match hint {
         Some(hint) => explained.hint(hint),
         None => explained,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::denied;
+
+    #[test]
+    fn the_action_that_aws_names_is_told_and_the_call_s_own_where_it_names_none() {
+        let plain = "not allowed to call `ses:SendEmail`";
+        for (text, expected) in [
+            ("You are not authorized to perform this operation", plain),
+            ("Access Denied", plain),
+            (
+                "User: arn:aws:iam::1:user/a is not authorized to perform: ses:SendEmail on resource: x",
+                plain,
+            ),
+            (
+                "User `arn:aws:iam::1:user/a' is not authorized to perform `ses:SendRawEmail' on resource `x'",
+                "not allowed to call `ses:SendRawEmail`, which `ses:SendEmail` needs here",
+            ),
+        ] {
+            assert_eq!(denied("ses:SendEmail", text, false), expected);
+        }
+        let head = denied("s3:GetObject", "", true);
+        assert!(head.contains("`s3:ListBucket`"), "{head}");
+        let bucket = denied("s3:ListBucket", "", true);
+        assert_eq!(bucket, "not allowed to call `s3:ListBucket`");
     }
 }

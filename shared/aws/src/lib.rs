@@ -14,6 +14,8 @@ pub mod iam;
 pub mod iam_certificates;
 pub mod ping;
 mod post;
+pub mod lambda;
+mod places;
 mod read_only;
 mod regions;
 pub mod s3;
@@ -27,5 +29,6 @@ pub mod sts;
 pub mod webhook;
 
 pub use error::{code_of, explain, is_denied};
+pub use places::{HasTime, Unfinished};
 pub use read_only::is_read;
 pub use session::{AccountSession, Aws, Caller, Options, Own, Scope, Scopes, Session};

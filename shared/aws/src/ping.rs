@@ -82,7 +82,13 @@ fn url_of(url: &str, function: &str, word: Word, id: u128) -> String {
 /// The form in which the switch takes ids.
 fn uuid(id: u128) -> String {
     let hex = format!("{id:032x}");
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
     parts.join("-")
 }
 

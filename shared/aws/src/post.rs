@@ -43,7 +43,12 @@ pub(crate) fn connector() -> Option<SharedHttpConnector> {
 
 impl Poster {
     /// Posts `body`. A retry after a lost answer may post it twice: twice is better than not at all.
-    pub(crate) async fn post(&self, url: &str, content_type: &'static str, body: &str) -> Result<()> {
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        content_type: &'static str,
+        body: &str,
+    ) -> Result<()> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
@@ -65,7 +70,12 @@ impl Poster {
         }
     }
 
-    async fn attempt(&self, url: &str, content_type: &'static str, body: &str) -> Result<(), Fault> {
+    async fn attempt(
+        &self,
+        url: &str,
+        content_type: &'static str,
+        body: &str,
+    ) -> Result<(), Fault> {
         let who = self.who;
         let request = self.request(url, content_type, body)?;
         let answer = tokio::time::timeout(self.attempt_timeout, self.connector.call(request)).await;
@@ -95,7 +105,12 @@ impl Poster {
         }
     }
 
-    fn request(&self, url: &str, content_type: &'static str, body: &str) -> Result<HttpRequest, Fault> {
+    fn request(
+        &self,
+        url: &str,
+        content_type: &'static str,
+        body: &str,
+    ) -> Result<HttpRequest, Fault> {
         let unusable = || Fault {
             reason: format!("`{}` is no URL that can be called", self.key),
             is_passing: false,

@@ -17,6 +17,7 @@ use futures::stream;
 use lamplighter_config::{Aws as AwsConfig, Secret};
 use lamplighter_core::{Coverage, Error, Progress, Result};
 
+use crate::places::Slice;
 use crate::regions::{self, Wanted};
 use crate::sts;
 
@@ -155,6 +156,7 @@ impl Aws {
             concurrency: self.config.concurrency as usize,
             progress,
             opened_at: now,
+            slice: Slice::default(),
         })
     }
 }
@@ -222,6 +224,7 @@ pub struct Session {
     concurrency: usize,
     progress: Arc<Progress>,
     opened_at: DateTime<Utc>,
+    pub(crate) slice: Slice,
 }
 
 impl Session {

@@ -263,7 +263,9 @@ impl Queue {
                 ErrorKind::Permanent,
                 format!("there is no queue `{}`", self.url),
             )
-            .hint("create it, or correct `queues`; SQS says the same of a queue in another region");
+            .hint(
+                "create it, or correct `queues`; SQS says the same of a queue in another region",
+            );
         }
         explain(call, error).context(format!("the queue `{}`", self.url))
     }
@@ -273,7 +275,9 @@ fn message(message: aws_sdk_sqs::types::Message) -> Option<Message> {
     let attributes = message.attributes.unwrap_or_default();
     let message_attributes = message.message_attributes.unwrap_or_default();
     let message_attributes = message_attributes.into_iter().map(|(name, value)| {
-        let binary = value.binary_value.map(|bytes| aws_smithy_types::base64::encode(bytes.into_inner()));
+        let binary = value
+            .binary_value
+            .map(|bytes| aws_smithy_types::base64::encode(bytes.into_inner()));
         let value = json!({
             "stringValue": value.string_value, "binaryValue": binary, "dataType": value.data_type,
             "stringListValues": [], "binaryListValues": [],

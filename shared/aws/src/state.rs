@@ -7,6 +7,7 @@
 //! backfill/<function>/<digest>.json    where an interrupted backfill stopped, see [`Cursor`]
 //! ledger/<function>/<digest>.json      how far the work on an object or a mail is, see [`Entry`]
 //! pending/<function>/…/<group>.json    the bundle that waits for a busy deployment group
+//! parts/<function>/<run id>/<n>.json    the parts of a run that is not over
 //! quarantine/<function>/<digest>.json  records of events that cannot succeed, see [`Quarantined`]
 //! ```
 
@@ -14,6 +15,7 @@ mod claims;
 mod cursors;
 mod documents;
 mod ledger;
+mod parts;
 mod pending;
 mod quarantine;
 
@@ -34,7 +36,7 @@ pub use cursors::Cursor;
 pub use documents::Found;
 pub use ledger::{Entry, EntryState, Order};
 pub use pending::pending_key;
-pub use quarantine::{Quarantined, SCHEMA as QUARANTINE_SCHEMA};
+pub use quarantine::Quarantined;
 
 /// Reads state. All that a dry run has.
 #[derive(Debug, Clone)]

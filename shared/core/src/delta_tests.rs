@@ -30,6 +30,7 @@ fn run(findings: &[Finding], coverage: &[Coverage]) -> Run {
         records: vec![],
         exceptions: vec![],
         delta: None,
+        part: None,
         digested_on: None,
     }
 }

@@ -337,6 +337,7 @@ fn record<F: Function>(
         records: plan.records.into_iter().map(RecordRow::from).collect(),
         exceptions,
         delta: None,
+        part: None,
         digested_on: None,
     };
     count_actions(&mut run);

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::delta::Delta;
 use crate::exception::ExceptionRow;
+use crate::part::Part;
 use crate::record::RecordRow;
 
 /// The schema of [`Run`] as JSON. Adding fields is free; renaming or removing one is a new version.
@@ -236,7 +237,6 @@ impl Finding {
     }
 
     /// The order in which findings are listed: the worst first, then by place.
-    #[expect(clippy::type_complexity, reason = "it is compared, never taken apart")]
     pub(crate) fn rank(&self) -> (Verdict, Severity, &str, Option<&str>, &str, &str) {
         (
             self.verdict,
@@ -506,6 +506,9 @@ pub struct Run {
     /// What is new since the last recorded run; only with a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<Delta>,
+    /// Which part it is, of a run that had no time for everything at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// The day of the last full report by mail, in UTC; only with a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digested_on: Option<NaiveDate>,
@@ -566,6 +569,7 @@ impl Run {
             records: vec![],
             exceptions: vec![],
             delta: None,
+            part: self.part.clone(),
             digested_on: self.digested_on,
         }
     }

@@ -21,6 +21,7 @@
 pub mod answer;
 pub mod clock;
 pub mod connect;
+mod continuation;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod delivery;

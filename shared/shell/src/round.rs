@@ -19,6 +19,7 @@ use ulid::Ulid;
 
 use crate::clock;
 use crate::connect::Connect;
+use crate::continuation::{self, Continuation};
 use crate::delivery;
 use crate::intake::{self, Intake, Once};
 use crate::settings::Settings;
@@ -117,7 +118,7 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
     let mut claimed = None;
     let is_acting = AtomicBool::new(false);
     let work = async {
-        let round = Round::begin::<F>(settings, &run_id).await?;
+        let round = Round::begin::<F>(settings, &invocation, &run_id).await?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, mode)?;
         let intake = round.intake::<F>(settings, &invocation).await;
@@ -150,13 +151,19 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
                 round.finish_event::<F>(settings, &mut run).await;
             }
             _ => {
+                round.take_part(settings, &mut run).await?;
                 if F::CONSUMES
                     && let Some(state) = &round.state
                 {
                     intake::report_quarantine(&mut run, state, &round.session).await;
                 }
-                round.compare(&mut run);
-                round.finish(settings, &mut run).await;
+                if run.is_unfinished() && round.state.is_some() {
+                    // The last part reports for all of them.
+                    log_end(&run);
+                } else {
+                    round.compare(&mut run);
+                    round.finish(settings, &mut run).await;
+                }
             }
         }
         Ok(run)
@@ -190,7 +197,7 @@ pub async fn plan<F: Connect>(settings: &Settings, invocation: Invocation) -> Re
     let run_id = Ulid::generate().to_string();
     let span = span::<F>(&run_id, Mode::Plan, &invocation);
     async {
-        let round = Round::begin::<F>(settings, &run_id).await?;
+        let round = Round::begin::<F>(settings, &invocation, &run_id).await?;
         let rules = F::rules(&settings.config)?;
         let request = round.request::<F>(settings, &invocation, Mode::Plan)?;
         let intake = round.intake::<F>(settings, &invocation).await;
@@ -229,7 +236,7 @@ pub async fn apply<F: Connect>(
     async {
         let file = PlanFile::open(name, text)?;
         let actions = file.actions::<F::Action>(name)?;
-        let round = Round::begin::<F>(settings, &run_id).await?;
+        let round = Round::begin::<F>(settings, &invocation, &run_id).await?;
         file.check(name, &round.session.caller().account, (settings.clock)())?;
         let request = round.request::<F>(settings, &invocation, mode)?;
         let applier = || {
@@ -265,13 +272,24 @@ struct Round {
     session: Arc<Session>,
     last: Option<Run>,
     state: Option<StateReader>,
+    continuation: Continuation,
 }
 
 impl Round {
-    async fn begin<F: Connect>(settings: &Settings, run_id: &str) -> Result<Self> {
+    async fn begin<F: Connect>(
+        settings: &Settings,
+        invocation: &Invocation,
+        run_id: &str,
+    ) -> Result<Self> {
         let config = &settings.config;
         info!("the run begins");
-        let session = Arc::new(settings.session(F::NAME, run_id).await?);
+        let continuation = Continuation::of(&invocation.envelope)?;
+        let mut session = settings.session(F::NAME, run_id).await?;
+        let has_time = invocation
+            .deadline
+            .map(|deadline| continuation::time_until(deadline, &settings.clock));
+        session.go_on(continuation.done(), has_time);
+        let session = Arc::new(session);
         let state = StateReader::open(config.state.url.as_ref(), &session);
         let last = match &state {
             Some(state) => state.latest(F::NAME).await?,
@@ -282,7 +300,36 @@ impl Round {
             session,
             last,
             state,
+            continuation,
         })
+    }
+
+    /// Says what is left to the next part, and keeps this one until the last. The last part becomes the whole run.
+    /// Without a state each part is reported for itself.
+    async fn take_part(&self, settings: &Settings, run: &mut Run) -> Result<()> {
+        if let Some(unfinished) = self.session.unfinished() {
+            run.leave_to_next_part(self.continuation.part(&self.run_id, unfinished));
+        } else if self.continuation.is_first() {
+            return Ok(());
+        } else {
+            run.part = Some(self.continuation.last_part(&self.run_id));
+        }
+        let (Some(state), Some(part)) = (&self.state, &run.part) else {
+            return Ok(());
+        };
+        if run.mode == Mode::DryRun {
+            return Ok(());
+        }
+        if run.is_unfinished() {
+            let url = settings.config.state.url.as_ref();
+            if let Some(writer) = StateWriter::open(url, &self.session) {
+                writer.keep_part(run).await?;
+            }
+        } else {
+            let before = state.parts(&run.function, &part.chain, part.number).await?;
+            *run = run.clone().after(before);
+        }
+        Ok(())
     }
 
     /// The records of an event, as far as they are this run's; `None` for a round, and for a function without events.
@@ -347,6 +394,7 @@ impl Round {
         let claim = Claim {
             function: F::NAME.to_owned(),
             slot,
+            part: self.continuation.number(),
             run_id: self.run_id.clone(),
             holder: clock::machine(),
             claimed_at: now,

@@ -24,6 +24,9 @@ pub struct Claim {
     pub function: String,
     /// The scheduled time.
     pub slot: DateTime<Utc>,
+    /// Which part of the run for that time, from 1.
+    #[serde(default = "first")]
+    pub part: u32,
     /// The run that stands for it.
     pub run_id: String,
     /// Where it runs, for a person.
@@ -48,10 +51,17 @@ pub enum ClaimState {
     Failed,
 }
 
+fn first() -> u32 {
+    1
+}
+
 impl Claim {
     fn key(&self) -> String {
         let slot = self.slot.format("%Y-%m-%dT%H%M%SZ");
-        format!("slots/{}/{slot}.json", self.function)
+        match self.part {
+            0 | 1 => format!("slots/{}/{slot}.json", self.function),
+            part => format!("slots/{}/{slot}-part-{part}.json", self.function),
+        }
     }
 
     /// Whether `self` may be put in the place of a claim that is there.
@@ -138,6 +148,7 @@ mod tests {
         Claim {
             function: "f".to_owned(),
             slot: DateTime::UNIX_EPOCH,
+            part: 1,
             run_id: run_id.to_owned(),
             holder: "here".to_owned(),
             claimed_at: at,

@@ -11,13 +11,10 @@ use serde_json::Value;
 use super::documents::{Found, key_of};
 use super::{StateReader, StateWriter};
 
-/// The schema of [`Quarantined`] as JSON; the reader of events knows it.
-pub const SCHEMA: &str = "lamplighter/quarantine/v1";
-
 /// A record that cannot succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
-    /// Always [`SCHEMA`].
+    /// Always [`lamplighter_events::QUARANTINE_SCHEMA`].
     pub schema: String,
     /// The function.
     pub function: String,

@@ -19,13 +19,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_aws::Session;
 use lamplighter_aws::state::{
-    Entry, EntryState, Found, Order, QUARANTINE_SCHEMA, Quarantined, StateReader, StateWriter,
+    Entry, EntryState, Found, Order, Quarantined, StateReader, StateWriter,
 };
 use lamplighter_core::{
     Error, Finding, Mode, RecordOutcome, RecordRow, Resource, Result, Run, Severity, Trigger,
     Verdict, chain,
 };
-use lamplighter_events::{Delivery, Form, Happening, Record};
+use lamplighter_events::{Delivery, Form, Happening, QUARANTINE_SCHEMA, Record};
 use tracing::warn;
 
 pub(crate) use claim::{Desk, Once};
@@ -59,7 +59,8 @@ impl Intake {
         is_replay: bool,
         now: DateTime<Utc>,
     ) -> Self {
-        let is_listed = delivery.form == Form::Objects;
+        // Whoever waits for a decision gets the same one again: the function finds out what is left to do.
+        let is_listed = matches!(delivery.form, Form::Objects | Form::MailDecision);
         let mut intake = Self {
             function,
             decided: BTreeMap::new(),

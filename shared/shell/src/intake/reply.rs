@@ -28,12 +28,12 @@ pub fn reply(form: &Form, run: &Run) -> Result<Value> {
             "results": run.records.iter().map(result).collect::<Vec<_>>(),
         })),
         Form::MailDecision => {
+            // Nothing is decided of a mail that is not archived.
+            again(run)?;
             // Several records do not happen; the strictest answer stands for all of them.
             let dispositions = run.records.iter().filter_map(|row| row.disposition);
-            match dispositions.max() {
-                Some(disposition) => Ok(json!({ "disposition": disposition })),
-                None => again(run).map(|()| json!({ "disposition": Disposition::Continue })),
-            }
+            let strictest = dispositions.max().unwrap_or(Disposition::Continue);
+            Ok(json!({ "disposition": strictest }))
         }
         Form::Plain | Form::Objects => again(run).map(|()| json!(Answer::of_run(run))),
     }

@@ -112,10 +112,7 @@ mod tests {
     fn the_line_defines_every_metric_that_it_holds_and_its_dimensions() {
         let arn = "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter-audit-mfa:live";
         let line = Metrics::of("audit-mfa", arn).line(
-            &[
-                ("RunsOk", "Count", json!(1)),
-                ("RunDuration", "Milliseconds", json!(20)),
-            ],
+            &[("RunsOk", 1), ("ActionsDone", 20), ("Findings", 0)],
             &[("run_id", json!("r"))],
         );
         let definition = &line["_aws"]["CloudWatchMetrics"][0];

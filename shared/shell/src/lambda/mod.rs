@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use lamplighter_aws::Options;
-use lamplighter_core::{Error, ErrorKind, Trigger, chain};
+use lamplighter_core::{Error, ErrorKind, Run, Trigger, chain};
 use lamplighter_events::{Envelope, Form, Kind, deliver};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -23,6 +23,7 @@ use tracing::{Instrument, Span};
 use crate::answer::Answer;
 use crate::clock;
 use crate::connect::Connect;
+use crate::continuation;
 use crate::intake::reply::reply;
 use crate::logging;
 use crate::round::{self, Invocation};
@@ -102,6 +103,21 @@ impl Host {
         })
     }
 
+    /// Asks for another invocation, if the run had no time for everything.
+    async fn go_on(
+        &self,
+        settings: &Settings,
+        event: &Envelope,
+        run: &Run,
+        function: &str,
+    ) -> Result<(), Error> {
+        if let Some(next) = continuation::next(event, run)? {
+            settings.aws().await?.invoke(function, &next).await?;
+            tracing::info!("another invocation goes on with what is left");
+        }
+        Ok(())
+    }
+
     async fn handle<F: Connect>(
         &self,
         payload: Value,
@@ -124,6 +140,7 @@ impl Host {
             }
         };
         let form = (F::CONSUMES && envelope.kind == Kind::Native).then(|| deliver(&envelope).form);
+        let event = envelope.clone();
         let mut invocation = Invocation::new(None, Trigger::Event, envelope);
         // Milliseconds since 1970. <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
         invocation.deadline = i64::try_from(context.deadline)
@@ -135,6 +152,9 @@ impl Host {
         match (round::run::<F>(settings, invocation).await, form) {
             (Ok(run), form) => {
                 metrics.ended(&run);
+                self.go_on(settings, &event, &run, &context.invoked_function_arn)
+                    .await
+                    .or_else(|error| fail(&error).map(drop))?;
                 match form {
                     Some(form) => reply(&form, &run).or_else(|error| fail(&error)),
                     None => Ok(json!(Answer::of_run(&run))),
