@@ -2,7 +2,8 @@
 //!
 //! A second number says after how many seconds `pending`, `stopping` and `shutting-down` end: 30 unless given.
 //! It prints the environment that leads an AWS SDK or the AWS command line there. The simulated clock starts at a
-//! fixed time and runs as fast as ours.
+//! fixed time, or at our time if `now` is the third argument (presigned links of other programs need it), and runs as
+//! fast as ours.
 
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_local_aws::{Instance, InstanceState, LocalAws, World};
@@ -18,7 +19,9 @@ async fn main() -> std::io::Result<()> {
     };
     let port = argument(1).unwrap_or(0);
     let settle = Duration::seconds(argument(2).map_or(30, i64::from));
-    let now: DateTime<Utc> = DateTime::UNIX_EPOCH + Duration::seconds(1_795_420_800);
+    let fixed: DateTime<Utc> = DateTime::UNIX_EPOCH + Duration::seconds(1_795_420_800);
+    let is_ours = std::env::args().nth(3).as_deref() == Some("now");
+    let now = if is_ours { Utc::now() } else { fixed };
     let world = World::new(ACCOUNT, now)
         .home_region("us-east-1")
         .settle_after(settle)
@@ -27,6 +30,8 @@ async fn main() -> std::io::Result<()> {
         .assumable_role("arn:aws:iam::111122223333:role/Careful", Some("secret"))
         .verified_identity("ops@example.com")
         .bucket(ACCOUNT, "us-east-1", "lamplighter-state")
+        .queue(ACCOUNT, "us-east-1", "events")
+        .event_rule("aws.s3", &format!("arn:aws:sqs:us-east-1:{ACCOUNT}:events"))
         .instance(
             ACCOUNT,
             "us-east-1",

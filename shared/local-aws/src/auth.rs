@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     pub(crate) region: String,
     /// The ARN of the user, or of the role's session.
     pub(crate) principal: String,
+    /// The ARN of what has policies: the user or the role.
+    pub(crate) identity: String,
     pub(crate) user_id: String,
     /// Whether the caller came by `AssumeRole`.
     pub(crate) is_session: bool,
@@ -58,8 +60,8 @@ impl Signature {
     }
 }
 
-/// Recognises the caller. A key that `AssumeRole` gave out belongs to the role's account, any other key to the
-/// default account, unless the world refuses it.
+/// Recognises the caller. A key that `AssumeRole` gave out belongs to the role's account, the key of a user with a policy
+/// to the user's, any other key to the default account, unless the world refuses it.
 pub(crate) fn recognise(
     world: &World,
     request: &Request,
@@ -69,10 +71,7 @@ pub(crate) fn recognise(
     let token = request
         .header("x-amz-security-token")
         .or(request.query.get("X-Amz-Security-Token"));
-    if signature
-        .expires_at
-        .is_some_and(|end| world.now() > end)
-    {
+    if signature.expires_at.is_some_and(|end| world.now() > end) {
         return Err(Refusal::ExpiredLink);
     }
     if world.refuses_key(key) {
@@ -85,15 +84,21 @@ pub(crate) fn recognise(
             account: session.account.clone(),
             region: signature.region.clone(),
             principal: session.arn.clone(),
+            identity: session.role.clone(),
             user_id: session.user_id.clone(),
             is_session: true,
         },
         None => {
-            let account = world.default_account();
+            let (account, name) = match world.owner_of_key(key) {
+                Some((account, name)) => (account.as_str(), name.as_str()),
+                None => (world.default_account(), "lamplighter"),
+            };
+            let arn = format!("arn:aws:iam::{account}:user/{name}");
             Caller {
                 account: account.to_owned(),
                 region: signature.region.clone(),
-                principal: format!("arn:aws:iam::{account}:user/lamplighter"),
+                principal: arn.clone(),
+                identity: arn,
                 user_id: "AIDALOCALAWS00000001".to_owned(),
                 is_session: false,
             }

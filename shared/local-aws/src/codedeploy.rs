@@ -43,6 +43,7 @@ pub(crate) struct CodeDeployState {
     groups: BTreeMap<GroupKey, Group>,
     /// In the order in which they were made.
     deployments: Vec<(GroupKey, Deployment)>,
+    ends_at_once: bool,
 }
 
 /// Where a group is, and its name.
@@ -128,6 +129,18 @@ impl CodeDeployState {
                 Err(refuse("ApplicationDoesNotExistException", message))
             }
         }
+    }
+}
+
+impl World {
+    /// The application and the group that a deployment is of.
+    pub(crate) fn group_of_deployment(
+        &self,
+        caller: &crate::auth::Caller,
+        id: &str,
+    ) -> Option<(&str, &str)> {
+        let (place, _) = self.codedeploy.deployment(caller, id)?;
+        Some((&place.application, &place.group))
     }
 }
 

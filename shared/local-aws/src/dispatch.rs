@@ -3,6 +3,7 @@
 use crate::auth::{self, Caller, Signature};
 use crate::fault::{Fault, FaultKind, Faults};
 use crate::log::Call;
+use crate::policy::{self, Permission};
 use crate::service::{Ask, Refusal, Route, SERVICES, Service};
 use crate::wire::{AwsError, Request, Response};
 use crate::world::World;
@@ -50,6 +51,14 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
             .strike(name, &route.action, &caller.account, &caller.region)
     });
 
+    let mut permissions = match (&caller, route.operation) {
+        (Ok(caller), Some(_)) => {
+            let needs = policy::of_call(&state.world, caller, request, service.name(), &route);
+            policy::judge(&state.world, caller, needs)
+        }
+        _ => vec![],
+    };
+
     // What only looks has no effect to hold back.
     let has_effect = route.operation.is_some_and(|operation| operation.changes) && !route.dry_run;
     let result = match (&caller, &fault) {
@@ -64,6 +73,9 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
         (Ok(caller), Some(fault)) if fault.kind.is_refusal() => {
             Err(service.refusal(&refusal(fault.kind, *service, caller, &route)))
         }
+        (Ok(caller), _) if permissions.iter().any(|one| one.is_denied) => {
+            Err(denied(&state.world, *service, request, caller, &permissions))
+        }
         (Ok(_), Some(fault)) if has_effect && !fault.after_effect => Ok(unsent(*service)),
         (Ok(caller), _) => run(
             &mut state.world,
@@ -73,6 +85,18 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
             &route,
             &request_id,
         ),
+    };
+    let result = match (result, &caller) {
+        (Err(error), Ok(caller)) if service.name() == "s3" && is_missing_object(&error) => {
+            // Not even that it is missing is told to everybody.
+            let need = policy::missing_object(request);
+            permissions.extend(policy::judge(&state.world, caller, vec![need]));
+            match permissions.iter().any(|one| one.is_denied) {
+                true => Err(denied(&state.world, *service, request, caller, &permissions)),
+                false => Err(error),
+            }
+        }
+        (result, _) => result,
     };
     let error = result.as_ref().err().map(|error| error.code.clone());
     let response = result.unwrap_or_else(|error| service.error(&error, &request_id));
@@ -100,8 +124,49 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
         status,
         error,
         fault: fault.map(|fault| fault.kind),
+        permissions,
     });
     delivery
+}
+
+/// `GetObject` and `HeadObject` of what is not there, also by a version.
+fn is_missing_object(error: &AwsError) -> bool {
+    error.status == 404 && matches!(error.code.as_str(), "NoSuchKey" | "NoSuchVersion")
+}
+
+/// What a service answers when the caller's policy does not allow something that the call needs.
+fn denied(
+    world: &World,
+    service: &dyn Service,
+    request: &Request,
+    caller: &Caller,
+    permissions: &[Permission],
+) -> AwsError {
+    let refused = permissions.iter().find(|one| one.is_denied);
+    let (action, resource) = refused.map_or(("", ""), |one| (one.action.as_str(), one.resource.as_str()));
+    let principal = &caller.principal;
+    let error = service.refusal(&Refusal::Denied {
+        action: action.to_owned(),
+        principal: principal.clone(),
+    });
+    match service.name() {
+        // S3 tells the account's own principals why.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>
+        "s3" => {
+            let message = format!(
+                "User: {principal} is not authorized to perform: {action} on resource: \"{resource}\" because no \
+                 identity-based policy allows the {action} action"
+            );
+            let refused = AwsError::new(error.status, &error.code, message);
+            // Where a bucket is, is told to those as well who may not do anything with it.
+            // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
+            match crate::s3::region_of_bucket(world, request) {
+                Some(region) => refused.detail("x-amz-bucket-region", region),
+                None => refused,
+            }
+        }
+        _ => error,
+    }
 }
 
 /// Other services are not simulated; a call to one is logged all the same.
@@ -129,6 +194,7 @@ fn unknown_service(state: &mut State, request: &Request, signature: Signature) -
         status: 501,
         error: Some(code.to_owned()),
         fault: None,
+        permissions: vec![],
     });
     let body = serde_json::json!({ "__type": code, "message": message });
     Delivery::Answer(Response::json(501, &body))
@@ -287,7 +353,7 @@ mod tests {
         let _ = stop(&mut stage);
         let _ = stage.query("ec2", "DescribeInstances", "InstanceId.1=bogus");
         let _ = stage.call("s3", "PUT", "/bucket/a%20key", &[], b"");
-        let _ = stage.query("sqs", "ReceiveMessage", "");
+        let _ = stage.query("kinesis", "PutRecord", "");
         let lines: Vec<String> = stage
             .state
             .calls
@@ -311,7 +377,7 @@ mod tests {
                 "2 ec2:StopInstances [\"i-1\"] changes 200 ok",
                 "3 ec2:DescribeInstances [\"bogus\"] looks 400 InvalidInstanceID.Malformed",
                 "4 s3:PutObject [\"bucket/a key\"] changes 404 NoSuchBucket",
-                "5 sqs:ReceiveMessage [] looks 501 NotImplemented",
+                "5 kinesis:PutRecord [] looks 501 NotImplemented",
             ]
         );
         assert_eq!(

@@ -20,8 +20,16 @@
 //! ```
 //!
 //! It deliberately is not a cloud: it has only the operations Lamplighter calls and answers any other as AWS answers
-//! an unknown one. It verifies no signatures, evaluates no policies (a [`Fault`] of kind [`FaultKind::Denied`] stands
-//! for a missing permission), reads no clock (a test sets it) and forgets everything when it ends.
+//! an unknown one. It verifies no signatures, reads no clock (a test sets it) and forgets everything when it ends.
+//!
+//! # Permissions
+//!
+//! Unless a test says otherwise everybody may do everything, and a [`Fault`] of kind [`FaultKind::Denied`] stands for one
+//! missing permission. [`World::enforced_role`] and [`World::enforced_user`] give a role or user an identity policy, which
+//! is evaluated from then on: actions and resources with wildcards, explicit denials first, and the conditions of
+//! `policy/conditions.rs`. Each call in the log says what it needed under IAM's own names, and which statements allowed
+//! it ([`Call::permissions`]), so that a test can hold the two against each other. What a call needs is written down in
+//! `policy/needs/`, after the Service Authorization Reference; an operation that is not there needs a resource `*`.
 //!
 //! To add a service: write its file beside `sts.rs`, and add one line to `SERVICES` in `service.rs`. What it keeps is
 //! one field of [`World`].
@@ -39,8 +47,10 @@ mod ec2;
 mod event_bridge;
 mod fault;
 mod iam;
+mod lambda;
 mod log;
 mod pem;
+mod policy;
 mod receiving;
 mod s3;
 mod server;
@@ -54,6 +64,7 @@ mod testing;
 mod wire;
 mod world;
 
+pub use lambda::SelfInvocation;
 pub use acm::AcmCertificate;
 pub use codedeploy::{
     ComputePlatform, DeployedRevision, Deployment, DeploymentTarget, Diagnostics, LifecycleStep,
@@ -65,6 +76,7 @@ pub use ec2::{
 pub use fault::{Fault, FaultKind, When};
 pub use iam::{IamGroup, IamKey, IamUser, RootUser};
 pub use log::Call;
+pub use policy::Permission;
 pub use receiving::{MailEnvelope, ReceiptAction, ReceiptRule, ReceivedMail, Verdicts};
 pub use s3::{Notification, ObjectVersion, StoredObject, Versioning};
 pub use server::LocalAws;

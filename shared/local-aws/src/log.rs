@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::fault::FaultKind;
+use crate::policy::Permission;
 
 /// One call, as it was received and answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +34,18 @@ pub struct Call {
     pub error: Option<String>,
     /// The fault that struck it.
     pub fault: Option<FaultKind>,
+    /// What it needed, under IAM's names.
+    pub permissions: Vec<Permission>,
 }
 
 impl Call {
     /// Service and operation: `ec2:StopInstances`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.service, self.action)
+    }
+
+    /// The first permission that the caller's policy refused.
+    pub fn denied(&self) -> Option<&Permission> {
+        self.permissions.iter().find(|one| one.is_denied)
     }
 }

@@ -239,7 +239,10 @@ fn bucket<'a>(world: &'a mut World, ask: &Ask<'_>) -> Result<&'a mut Bucket, Aws
     let Some(bucket) = world.s3.buckets.get_mut(&name) else {
         return Err(no_such_bucket(&name));
     };
-    if bucket.account != ask.caller.account {
+    let expected = ask.request.header("x-amz-expected-bucket-owner");
+    if bucket.account != ask.caller.account
+        || expected.is_some_and(|account| account != bucket.account)
+    {
         return Err(AwsError::new(403, "AccessDenied", "Access Denied"));
     }
     if bucket.region != ask.caller.region {
@@ -252,8 +255,14 @@ fn bucket<'a>(world: &'a mut World, ask: &Ask<'_>) -> Result<&'a mut Bucket, Aws
     Ok(bucket)
 }
 
+/// The region of the bucket that a request names.
+pub(crate) fn region_of_bucket<'a>(world: &'a World, request: &Request) -> Option<&'a str> {
+    let bucket = world.s3.buckets.get(&name_of(request))?;
+    Some(&bucket.region)
+}
+
 /// Bucket and key of a path; either may be empty.
-fn place(request: &Request) -> (String, String) {
+pub(crate) fn place(request: &Request) -> (String, String) {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     (percent_decode(bucket), percent_decode(key))
@@ -285,6 +294,7 @@ fn invalid(message: &str) -> AwsError {
 }
 
 fn malformed() -> AwsError {
-    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    let message =
+        "The XML you provided was not well-formed or did not validate against our published schema";
     AwsError::new(400, "MalformedXML", message)
 }

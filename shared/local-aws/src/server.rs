@@ -162,9 +162,7 @@ impl LocalAws {
 
     /// Every message that was published to a topic.
     pub fn published(&self) -> Vec<Published> {
-        self.0
-            .shared
-            .look(|state| state.world.published().to_vec())
+        self.0.shared.look(|state| state.world.published().to_vec())
     }
 
     /// Looks at the world or edits it. No call is answered meanwhile, so `look` must not make one, nor use this handle.

@@ -10,6 +10,7 @@ pub(crate) const SERVICES: &[&dyn Service] = &[
     &crate::codedeploy::CodeDeploy,
     &crate::ec2::Ec2,
     &crate::iam::Iam,
+    &crate::lambda::Lambda,
     &crate::s3::S3,
     &crate::sesv2::SesV2,
     &crate::sns::Sns,
@@ -62,7 +63,10 @@ pub(crate) struct Ask<'a> {
 pub(crate) enum Refusal {
     Throttled,
     Broken,
-    Denied { action: String, principal: String },
+    Denied {
+        action: String,
+        principal: String,
+    },
     UnknownKey,
     ExpiredSession,
     /// A presigned link that was used too late.

@@ -148,11 +148,26 @@ impl World {
 
     /// Whether an address is verified, itself or by its domain, or a domain above that.
     fn is_verified(&self, account: &str, region: &str, address: &str) -> bool {
-        let is = |name: &str| self.identity(account, region, name) == Some(true);
+        self.identity_for(account, region, address).is_some()
+    }
+
+    /// The verified identity that an address is sent from: itself, its domain, or a domain above that.
+    fn identity_for<'a>(&self, account: &str, region: &str, address: &'a str) -> Option<&'a str> {
+        let is = |name: &&str| self.identity(account, region, name) == Some(true);
         let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let mut domains =
-            std::iter::successors(Some(domain), |domain| Some(domain.split_once('.')?.1));
-        is(address) || domains.any(is)
+        let domains = std::iter::successors(Some(domain), |domain| Some(domain.split_once('.')?.1));
+        std::iter::once(address).chain(domains).find(is)
+    }
+
+    /// The identity that SES asks the permission for, when this address sends.
+    pub(crate) fn verified_identity_of(
+        &self,
+        account: &str,
+        region: &str,
+        address: &str,
+    ) -> String {
+        let identity = self.identity_for(account, region, address);
+        identity.unwrap_or(address).to_owned()
     }
 }
 
@@ -200,7 +215,7 @@ impl Service for SesV2 {
             }
             Refusal::Broken => AwsError::new(500, "InternalFailure", "Internal failure"),
             Refusal::Denied { action, principal } => {
-                let message = format!("User: {principal} is not authorized to perform: {action}");
+                let message = format!("User `{principal}' is not authorized to perform `{action}'");
                 AwsError::new(403, "AccessDeniedException", message)
             }
             Refusal::UnknownKey => {
@@ -457,6 +472,17 @@ fn kind(identity: &str) -> &'static str {
     } else {
         "DOMAIN"
     }
+}
+
+/// An address without its display name.
+pub(crate) fn bare_address(address: &str) -> &str {
+    header::bare(address)
+}
+
+/// Who a raw message, in base64, is from.
+pub(crate) fn senders_of_raw(data: &str) -> Vec<String> {
+    let message = BASE64_STANDARD.decode(data).unwrap_or_default();
+    header::addresses(&message, "From")
 }
 
 /// A text of a request's body, if there is one.

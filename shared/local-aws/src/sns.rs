@@ -267,7 +267,7 @@ fn invalid(what: &str) -> AwsError {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Stage, short, world};
+    use crate::testing::{ACCOUNT, REGION, Stage, short, world};
 
     const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:ops";
 
@@ -286,6 +286,48 @@ mod tests {
             (Some("a b"), "one\ntwo")
         );
         assert!(stage.state.calls[0].changes);
+    }
+
+    #[test]
+    fn subscribers_receive_the_message_in_an_envelope_or_raw() {
+        const QUEUES: [&str; 2] = [
+            "arn:aws:sqs:eu-west-1:123456789012:wrapped",
+            "arn:aws:sqs:eu-west-1:123456789012:raw",
+        ];
+        let mut stage = Stage::new(
+            world()
+                .topic(TOPIC)
+                .queue(ACCOUNT, REGION, "wrapped")
+                .queue(ACCOUNT, REGION, "raw"),
+        );
+        for (queue, is_raw) in [(QUEUES[0], "false"), (QUEUES[1], "true")] {
+            let params = format!(
+                "TopicArn={TOPIC}&Protocol=sqs&Endpoint={queue}&Attributes.entry.1.key=RawMessageDelivery\
+                 &Attributes.entry.1.value={is_raw}"
+            );
+            // Subscribing twice is one subscription.
+            assert_eq!(short(&stage.query("sns", "Subscribe", &params)), "200");
+            assert_eq!(short(&stage.query("sns", "Subscribe", &params)), "200");
+        }
+        let params = format!("TopicArn={TOPIC}&Subject=a+b&Message=%7B%7D");
+        assert_eq!(published(&mut stage, &params), "200");
+        let [wrapped, raw] = QUEUES.map(|queue| {
+            let messages = stage.state.world.messages(queue);
+            assert_eq!(messages.len(), 1, "{queue}");
+            messages[0].body.clone()
+        });
+        assert_eq!(raw, "{}");
+        let envelope: serde_json::Value = serde_json::from_str(&wrapped).unwrap();
+        assert_eq!(
+            (
+                &envelope["Type"],
+                &envelope["Subject"],
+                &envelope["Message"]
+            ),
+            (&"Notification".into(), &"a b".into(), &"{}".into())
+        );
+        let other = format!("TopicArn={TOPIC}&Protocol=email&Endpoint=a@example.com");
+        assert!(short(&stage.query("sns", "Subscribe", &other)).starts_with("400"));
     }
 
     #[test]

@@ -110,8 +110,7 @@ impl Service for Sqs {
             "__type": format!("com.amazonaws.sqs#{}", error.code),
             "message": error.message,
         });
-        let query = error.details.iter().find(|(name, _)| *name == "query");
-        let query = query.map_or(&error.code, |(_, code)| code);
+        let query = query_code(error);
         let blame = if error.status < 500 {
             "Sender"
         } else {
@@ -120,6 +119,12 @@ impl Service for Sqs {
         answer(error.status, &body, request_id)
             .header("x-amzn-query-error", format!("{query};{blame}"))
     }
+}
+
+/// What the query protocol calls an error; the outcomes of batches still do.
+fn query_code(error: &AwsError) -> &str {
+    let query = error.details.iter().find(|(name, _)| *name == "query");
+    query.map_or(&error.code, |(_, code)| code)
 }
 
 fn answer(status: u16, body: &Value, request_id: &str) -> Response {

@@ -32,6 +32,9 @@ pub(crate) struct StsState {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) account: String,
+    /// The role's ARN.
+    pub(crate) role: String,
+    /// The session's ARN.
     pub(crate) arn: String,
     pub(crate) user_id: String,
     pub(crate) token: String,
@@ -128,6 +131,7 @@ fn assume_role(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
     let access_key = format!("ASIALOCALAWS{number:08}");
     let given = Session {
         account: account.to_owned(),
+        role: arn.to_owned(),
         arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
         user_id: format!("AROALOCALAWS00000001:{session}"),
         token: format!("local-aws-session-{number}"),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::{acm, codedeploy, ec2, event_bridge, iam, receiving, s3, sesv2, sns, sqs, sts};
+use crate::{acm, codedeploy, ec2, event_bridge, iam, policy, receiving, s3, sesv2, sns, sqs, sts};
 
 /// The simulated world: one default account, perhaps others, and all they hold.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub struct World {
     pub(crate) ec2: ec2::Ec2State,
     pub(crate) event_bridge: event_bridge::EventBridgeState,
     pub(crate) iam: iam::IamState,
+    pub(crate) policies: policy::PolicyState,
     pub(crate) receiving: receiving::ReceivingState,
     pub(crate) s3: s3::S3State,
+    pub(crate) lambda: crate::lambda::LambdaState,
     pub(crate) ses: sesv2::SesState,
     pub(crate) sns: sns::SnsState,
     pub(crate) sqs: sqs::SqsState,
@@ -85,8 +87,10 @@ impl World {
             ec2: ec2::Ec2State::default(),
             event_bridge: event_bridge::EventBridgeState::default(),
             iam: iam::IamState::default(),
+            policies: policy::PolicyState::default(),
             receiving: receiving::ReceivingState::default(),
             s3: s3::S3State::default(),
+            lambda: crate::lambda::LambdaState::default(),
             ses: sesv2::SesState::default(),
             sns: sns::SnsState::default(),
             sqs: sqs::SqsState::default(),

@@ -150,6 +150,13 @@ impl World {
         self
     }
 
+    /// Every deployment succeeds as soon as it is made, as one of a small Lambda function nearly does: its group is never
+    /// seen busy.
+    pub fn deployments_end_at_once(mut self) -> World {
+        self.codedeploy.ends_at_once = true;
+        self
+    }
+
     /// Removes a deployment group; its deployments are still known.
     pub fn remove_deployment_group(&mut self, application: &str, group: &str) {
         let is_other = |key: &GroupKey| key.application != application || key.group != group;
@@ -208,6 +215,9 @@ impl World {
         let entry = (place.clone(), deployment);
         self.codedeploy.deployments.push(entry);
         self.code_deploy_event(&place, &id, "START");
+        if self.codedeploy.ends_at_once {
+            self.finish_deployment(&id);
+        }
         id
     }
 

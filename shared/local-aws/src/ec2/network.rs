@@ -66,6 +66,8 @@ pub struct PrefixList {
     pub cidrs: Vec<String>,
     /// Whether this account may read its entries: a list that is no longer shared still stands in rules.
     pub is_shared: bool,
+    /// Whether it is one of AWS's own, which have `aws` in the place of the account in their ARNs.
+    pub is_of_aws: bool,
 }
 
 /// A network interface.
@@ -188,7 +190,15 @@ impl PrefixList {
             id: id.to_owned(),
             cidrs: cidrs.into_iter().map(str::to_owned).collect(),
             is_shared: true,
+            is_of_aws: false,
         }
+    }
+
+    /// One of AWS's own, such as that of CloudFront.
+    #[must_use]
+    pub fn of_aws(mut self) -> Self {
+        self.is_of_aws = true;
+        self
     }
 
     /// Its owner has ended the sharing.
@@ -302,6 +312,21 @@ impl World {
         let network = self.network_mut(account, region);
         network.interfaces.insert(interface.id.clone(), interface);
         self
+    }
+
+    /// The account in a prefix list's ARN.
+    pub(crate) fn owner_of_prefix_list<'a>(
+        &self,
+        account: &'a str,
+        region: &str,
+        id: &str,
+    ) -> &'a str {
+        let network = self.network(account, region);
+        let list = network.and_then(|network| network.prefix_lists.get(id));
+        match list.is_some_and(|list| list.is_of_aws) {
+            true => "aws",
+            false => account,
+        }
     }
 
     pub(super) fn network(&self, account: &str, region: &str) -> Option<&Network> {

@@ -1,7 +1,7 @@
 //! IAM, in the query protocol of version 2010-05-08: users with what they sign in with, groups, policies, and the
 //! credential report with all its states.
 //!
-//! Policies are kept and never evaluated. Passwords have no text. IAM is global: any region in a signature is the
+//! The policies of these users are kept and never evaluated: whose calls are judged, `policy` says. Passwords have no text. IAM is global: any region in a signature is the
 //! same IAM.
 
 mod change;
@@ -182,6 +182,14 @@ impl World {
     /// One user.
     pub fn find_user(&self, account: &str, name: &str) -> Option<&IamUser> {
         self.iam.accounts.get(account)?.users.get(name)
+    }
+
+    /// The user with this access key.
+    pub(crate) fn user_of_key(&self, account: &str, key: &str) -> Option<&IamUser> {
+        let users = &self.iam.accounts.get(account)?.users;
+        users
+            .values()
+            .find(|user| user.keys.iter().any(|own| own.id == key))
     }
 
     /// One user, to edit it.

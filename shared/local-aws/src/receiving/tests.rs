@@ -4,7 +4,8 @@ use super::*;
 use crate::testing::{ACCOUNT, REGION, world};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:mail";
-const MAIL: &[u8] = b"From: \"Doe, Jane\" <jane@example.net>\r\nTo: In <in@example.com>,\r\n  b@example.com\r\n\
+const MAIL: &[u8] =
+    b"From: \"Doe, Jane\" <jane@example.net>\r\nTo: In <in@example.com>,\r\n  b@example.com\r\n\
                       Subject: Hello\r\n\r\n\xe9\r\n";
 
 fn rule() -> ReceiptRule {
@@ -73,7 +74,10 @@ fn the_event_and_the_notification_tell_the_envelope_apart_from_the_headers() {
         serde_json::json!(["In <in@example.com>", "b@example.com"])
     );
     assert_eq!(ses["receipt"]["dmarcPolicy"], "quarantine");
-    assert_eq!(ses["receipt"]["action"]["invocationType"], "RequestResponse");
+    assert_eq!(
+        ses["receipt"]["action"]["invocationType"],
+        "RequestResponse"
+    );
     assert_eq!(ses["receipt"]["action"].get("bucketName"), None);
     assert_eq!(
         ses["mail"]["commonHeaders"]["from"],

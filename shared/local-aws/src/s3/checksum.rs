@@ -5,8 +5,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-/// Each header, and how its value is computed.
-const CHECKSUMS: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+/// How the value of a header is computed.
+type Compute = fn(&[u8]) -> Vec<u8>;
+
+/// The headers that are known.
+const CHECKSUMS: [(&str, Compute); 4] = [
     ("x-amz-checksum-crc32", |body| {
         CRC32.of(body).to_be_bytes()[4..].to_vec()
     }),

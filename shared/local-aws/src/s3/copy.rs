@@ -23,11 +23,7 @@ pub(super) fn copy_object(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
     check_source(ask.request, source)?;
     if is_archived(source) {
         let message = "The source object of the COPY action is not in the active tier";
-        return Err(AwsError::new(
-            403,
-            "ObjectNotInActiveTierError",
-            message,
-        ));
+        return Err(AwsError::new(403, "ObjectNotInActiveTierError", message));
     }
 
     let replaces = |header| ask.request.header(header) == Some("REPLACE");
@@ -61,11 +57,8 @@ pub(super) fn copy_object(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
     let modified_at = world.now();
     let written = world.write_object(&name, &key, object, &cause(ask, "CopyObject"));
     let body = Xml::document("CopyObjectResult", NAMESPACE, |xml| {
-        xml.leaf(
-            "LastModified",
-            modified_at.format("%Y-%m-%dT%H:%M:%S.000Z"),
-        )
-        .leaf("ETag", &written.etag);
+        xml.leaf("LastModified", modified_at.format("%Y-%m-%dT%H:%M:%S.000Z"))
+            .leaf("ETag", &written.etag);
     });
     let response = Response::xml(200, body).header("x-amz-request-id", ask.request_id);
     let response = written_headers(response, &written);
@@ -76,11 +69,7 @@ pub(super) fn copy_object(world: &mut World, ask: &Ask<'_>) -> Result<Response, 
 }
 
 /// What is copied. It may be in another region.
-fn find<'a>(
-    world: &'a World,
-    ask: &Ask<'_>,
-    from: &Source,
-) -> Result<&'a StoredObject, AwsError> {
+fn find<'a>(world: &'a World, ask: &Ask<'_>, from: &Source) -> Result<&'a StoredObject, AwsError> {
     let bucket = world.s3.buckets.get(&from.bucket);
     let bucket = bucket.ok_or_else(|| no_such_bucket(&from.bucket))?;
     if bucket.account != ask.caller.account {

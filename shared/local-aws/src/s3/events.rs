@@ -196,6 +196,9 @@ mod tests {
         let filled: Vec<String> = all.iter().map(|one| format!("{one:0<20}")).collect();
         assert!(filled.is_sorted_by(|a, b| a < b));
         let numbers = all.iter().map(|one| u128::from_str_radix(one, 16).unwrap());
-        assert!(!numbers.is_sorted(), "comparing them as numbers must go wrong");
+        assert!(
+            !numbers.is_sorted(),
+            "comparing them as numbers must go wrong"
+        );
     }
 }

@@ -108,7 +108,8 @@ pub(super) fn complete(world: &mut World, ask: &Ask<'_>) -> Result<Response, Aws
     check_write(ask.request, &key, bucket.current(&key))?;
     let (id, upload) = upload(bucket, ask)?;
     if !wanted.is_sorted_by(|(a, _), (b, _)| a < b) {
-        let message = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+        let message =
+            "The list of parts was not in ascending order. Parts must be ordered by part number.";
         return Err(AwsError::new(400, "InvalidPartOrder", message));
     }
     let (mut body, mut digests) = (Vec::new(), Vec::new());
@@ -200,10 +201,7 @@ pub(super) fn list_parts(world: &mut World, ask: &Ask<'_>) -> Result<Response, A
 }
 
 /// The upload of a request, and its id.
-fn upload<'a>(
-    bucket: &'a mut Bucket,
-    ask: &Ask<'_>,
-) -> Result<(String, &'a mut Upload), AwsError> {
+fn upload<'a>(bucket: &'a mut Bucket, ask: &Ask<'_>) -> Result<(String, &'a mut Upload), AwsError> {
     let id = ask.request.query.get("uploadId").unwrap_or_default();
     let key = key_of(ask.request);
     match bucket.uploads.get_mut(id) {

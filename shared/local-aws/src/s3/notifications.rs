@@ -103,8 +103,7 @@ impl World {
                     "Configurations overlap. Configurations on the same bucket cannot share a common event type.",
                 ));
             }
-            let is_there =
-                self.has_queue(&one.destination) || self.has_topic(&one.destination);
+            let is_there = self.has_queue(&one.destination) || self.has_topic(&one.destination);
             if !is_there || one.destination.ends_with(".fifo") {
                 return Err(
                     invalid("Unable to validate the following destination configurations")

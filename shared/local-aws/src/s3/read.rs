@@ -50,7 +50,7 @@ pub(super) fn get_object(world: &mut World, ask: &Ask<'_>) -> Result<Response, A
     }
     check_read(ask.request, object)?;
     let size = object.body.len();
-    let range = match ask.request.header("range").map(|text| Range::read(text)) {
+    let range = match ask.request.header("range").map(Range::read) {
         None | Some(None) => None,
         Some(Some(range)) => Some(range.within(size).ok_or_else(|| {
             let asked = ask.request.header("range").unwrap_or_default();

@@ -1,8 +1,13 @@
 //! The protocol, request by request.
 
-use super::conditions;
+mod events;
+mod uploads;
+mod versions;
+
 use super::*;
+use crate::fault::{Fault, FaultKind};
 use crate::testing::{ACCOUNT, REGION, Stage, body, leaves, short, world};
+use crate::wire::percent_encode;
 
 fn stage() -> Stage {
     Stage::new(world().bucket(ACCOUNT, REGION, "state"))
@@ -16,6 +21,16 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
+fn put(stage: &mut Stage, target: &str, headers: &[(&str, &str)], bytes: &[u8]) -> Response {
+    let answer = stage.call("s3", "PUT", target, headers, bytes);
+    assert_eq!(short(&answer), "200", "{target}");
+    answer
+}
+
+fn get(stage: &mut Stage, target: &str, headers: &[(&str, &str)]) -> Response {
+    stage.call("s3", "GET", target, headers, b"")
+}
+
 #[test]
 fn an_object_comes_back_as_it_was_put() {
     let mut stage = stage();
@@ -24,7 +39,7 @@ fn an_object_comes_back_as_it_was_put() {
         ("x-amz-meta-who", "me"),
         ("content-encoding", "aws-chunked,gzip"),
     ];
-    let chunks = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
+    let chunks = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
     let put = stage.call(
         "s3",
         "PUT",
@@ -143,8 +158,7 @@ fn buckets_are_where_and_whose_they_are() {
             .starts_with("409 BucketAlreadyOwnedByYou")
     );
     assert!(
-        short(&stage.call("s3", "PUT", "/theirs", &[], b""))
-            .starts_with("409 BucketAlreadyExists")
+        short(&stage.call("s3", "PUT", "/theirs", &[], b"")).starts_with("409 BucketAlreadyExists")
     );
 }
 
@@ -152,15 +166,17 @@ fn buckets_are_where_and_whose_they_are() {
 fn what_is_not_simulated_is_refused() {
     let mut stage = stage();
     for (method, target, headers) in [
-        ("GET", "/state?versioning", vec![]),
-        ("GET", "/state?list-type=2&delimiter=%2F", vec![]),
-        ("PUT", "/state/key?tagging", vec![]),
+        ("GET", "/state?acl", vec![]),
+        ("GET", "/state", vec![]),
+        ("GET", "/state?list-type=2&unknown", vec![]),
+        ("PUT", "/state/key", vec![("x-amz-acl", "public-read")]),
         (
             "PUT",
-            "/state/key",
+            "/state/key?partNumber=1&uploadId=u",
             vec![("x-amz-copy-source", "/state/other")],
         ),
-        ("GET", "/state/key", vec![("range", "bytes=0-1")]),
+        ("PUT", "/state/key", vec![("x-amz-checksum-sha1", "AAAA")]),
+        ("GET", "/state/key?torrent", vec![]),
         ("GET", "/", vec![]),
     ] {
         let answer = stage.call("s3", method, target, &headers, b"");
@@ -169,17 +185,163 @@ fn what_is_not_simulated_is_refused() {
 }
 
 #[test]
-fn a_body_that_was_damaged_is_refused() {
+fn ranges_are_answered_as_parts() {
     let mut stage = stage();
-    let wrong = [("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")];
-    assert!(
-        short(&stage.call("s3", "PUT", "/state/key", &wrong, b"x"))
-            .starts_with("400 BadDigest")
+    put(&mut stage, "/state/key", &[], b"0123456789");
+    let part = get(&mut stage, "/state/key", &[("range", "bytes=2-4")]);
+    assert_eq!((part.status, part.body.as_slice()), (206, &b"234"[..]));
+    assert_eq!(header(&part, "content-range"), Some("bytes 2-4/10"));
+    assert_eq!(
+        get(&mut stage, "/state/key", &[("range", "bytes=-3")]).body,
+        b"789"
     );
-    let chunked = [("content-encoding", "aws-chunked")];
-    assert!(
-        short(&stage.call("s3", "PUT", "/state/key", &chunked, b"5\r\nhel"))
-            .starts_with("400 IncompleteBody")
+    assert_eq!(
+        get(&mut stage, "/state/key", &[("range", "bytes=7-")]).body,
+        b"789"
     );
+    let none = get(&mut stage, "/state/key", &[("range", "bytes=10-")]);
+    assert!(short(&none).starts_with("416 InvalidRange"));
+    assert_eq!(header(&none, "content-range"), Some("bytes */10"));
+    let head = stage.call("s3", "HEAD", "/state/key", &[("range", "bytes=0-0")], b"");
+    assert_eq!(
+        (head.status, header(&head, "content-length")),
+        (206, Some("1"))
+    );
+}
+
+#[test]
+fn a_conflict_can_be_injected_and_has_no_effect() {
+    let mut stage = stage();
+    let conflict = FaultKind::Answer(409, "ConditionalRequestConflict");
+    stage.inject(Fault::new("s3:PutObject", conflict).first(1));
+    let once = [("if-none-match", "*")];
+    let answer = stage.call("s3", "PUT", "/state/key", &once, b"1");
+    assert!(short(&answer).starts_with("409 ConditionalRequestConflict"));
     assert!(stage.state.world.keys("state").is_empty());
+    put(&mut stage, "/state/key", &once, b"1");
+}
+
+#[test]
+fn reads_take_conditions_on_time_and_etag() {
+    let mut stage = stage();
+    put(&mut stage, "/state/key", &[], b"hello");
+    let written = "Fri, 04 Oct 2024 00:00:00 GMT";
+    let before = "Thu, 03 Oct 2024 00:00:00 GMT";
+    for (headers, expected) in [
+        (vec![("if-match", "\"deadbeef\"")], 412),
+        (vec![("if-match", "\"deadbeef\", *")], 200),
+        (vec![("if-modified-since", written)], 304),
+        (vec![("if-modified-since", before)], 200),
+        (vec![("if-unmodified-since", before)], 412),
+        (vec![("if-unmodified-since", written)], 200),
+        (vec![("if-modified-since", "yesterday")], 200),
+    ] {
+        let answer = get(&mut stage, "/state/key", &headers);
+        assert_eq!(answer.status, expected, "{headers:?}");
+    }
+    let unchanged = get(&mut stage, "/state/key", &[("if-none-match", "*")]);
+    assert!(unchanged.status == 304 && unchanged.body.is_empty());
+    assert!(header(&unchanged, "etag").is_some());
+}
+
+#[test]
+fn tags_are_read_written_and_limited() {
+    let mut stage = stage();
+    put(&mut stage, "/state/key", &[("x-amz-tagging", "k=v")], b"");
+    let list = body(&get(&mut stage, "/state/key?tagging", &[]));
+    assert_eq!(
+        (leaves(&list, "Key"), leaves(&list, "Value")),
+        (vec!["k".to_owned()], vec!["v".to_owned()])
+    );
+    let set = b"<Tagging><TagSet><Tag><Key>a &amp; b</Key><Value/></Tag></TagSet></Tagging>";
+    put(&mut stage, "/state/key?tagging", &[], set);
+    let list = body(&get(&mut stage, "/state/key?tagging", &[]));
+    assert_eq!(leaves(&list, "Key"), ["a & b"]);
+    let many: Vec<String> = (0..11).map(|number| format!("k{number}=v")).collect();
+    let answer = stage.call(
+        "s3",
+        "PUT",
+        "/state/key",
+        &[("x-amz-tagging", &many.join("&"))],
+        b"",
+    );
+    assert!(short(&answer).starts_with("400 BadRequest"));
+}
+
+#[test]
+fn listings_fold_what_is_below_a_delimiter() {
+    let mut stage = stage();
+    for key in ["a", "l/0/x", "l/0/y", "l/1/x", "l/2", "l/3/x"] {
+        stage.state.world.store_object("state", key, b"");
+    }
+    stage.state.world.set_page_size(Some(2));
+    let target = "/state?list-type=2&prefix=l%2F&delimiter=%2F";
+    let first = body(&get(&mut stage, target, &[]));
+    assert_eq!(leaves(&first, "Prefix"), ["l/", "l/0/", "l/1/"]);
+    let token = percent_encode(&leaves(&first, "NextContinuationToken")[0]);
+    let second = body(&get(
+        &mut stage,
+        &format!("{target}&continuation-token={token}"),
+        &[],
+    ));
+    assert_eq!(leaves(&second, "Key"), ["l/2"]);
+    assert_eq!(leaves(&second, "Prefix"), ["l/", "l/3/"]);
+    assert_eq!(leaves(&second, "IsTruncated"), ["false"]);
+}
+
+#[test]
+fn a_presigned_link_ends_with_its_time() {
+    let mut stage = stage();
+    put(
+        &mut stage,
+        "/state/key",
+        &[("content-type", "text/html")],
+        b"hello",
+    );
+    let link = "/state/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20241004%2Feu-west-1%2Fs3%2F\
+                aws4_request&X-Amz-Date=20241004T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0\
+                &response-content-disposition=attachment&x-id=GetObject";
+    let answer = stage.unsigned("GET", link);
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (200, &b"hello"[..])
+    );
+    assert_eq!(header(&answer, "content-disposition"), Some("attachment"));
+    stage.wait(60);
+    assert_eq!(stage.unsigned("GET", link).status, 200);
+    stage.wait(1);
+    assert_eq!(
+        short(&stage.unsigned("GET", link)),
+        "403 AccessDenied: Request has expired"
+    );
+    assert_eq!(stage.unsigned("GET", "/state/key").status, 403);
+}
+
+#[test]
+fn what_is_archived_is_not_served() {
+    let mut stage = stage();
+    put(
+        &mut stage,
+        "/state/key",
+        &[("x-amz-storage-class", "GLACIER")],
+        b"x",
+    );
+    assert!(short(&get(&mut stage, "/state/key", &[])).starts_with("403 InvalidObjectState"));
+    let head = stage.call("s3", "HEAD", "/state/key", &[], b"");
+    assert_eq!(header(&head, "x-amz-storage-class"), Some("GLACIER"));
+}
+
+#[test]
+fn several_objects_go_in_one_request() {
+    let mut stage = stage();
+    stage.state.world.store_object("state", "a", b"");
+    stage.state.world.store_object("state", "b", b"");
+    let document =
+        b"<Delete><Object><Key>a</Key></Object><Object><Key>never</Key></Object></Delete>";
+    let answer = stage.call("s3", "POST", "/state?delete", &[], document);
+    assert_eq!(leaves(&body(&answer), "Key"), ["a", "never"]);
+    let full = stage.call("s3", "DELETE", "/state", &[], b"");
+    assert!(short(&full).starts_with("409 BucketNotEmpty"));
+    stage.call("s3", "DELETE", "/state/b", &[], b"");
+    assert_eq!(stage.call("s3", "DELETE", "/state", &[], b"").status, 204);
 }

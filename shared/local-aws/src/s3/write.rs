@@ -84,24 +84,25 @@ pub(super) fn check_key(key: &str) -> Result<(), AwsError> {
     )
 }
 
-/// The bytes of a request, and the checksum that came with them.
-pub(super) fn read_body(
-    request: &Request,
-) -> Result<(Vec<u8>, Option<(String, String)>), AwsError> {
+/// The bytes of a request, and the checksum that came with them: its header and its value.
+type Sending = (Vec<u8>, Option<(String, String)>);
+
+pub(super) fn read_body(request: &Request) -> Result<Sending, AwsError> {
     let encoding = request.header("content-encoding").unwrap_or_default();
     let is_streaming = request
         .header("x-amz-content-sha256")
         .is_some_and(|sha| sha.starts_with("STREAMING-"));
-    let (body, trailers) =
-        if is_streaming || encoding.split(',').any(|name| name.trim() == "aws-chunked") {
-            let chunked = decode_chunks(&request.body).ok_or_else(|| {
+    let (body, trailers) = if is_streaming
+        || encoding.split(',').any(|name| name.trim() == "aws-chunked")
+    {
+        let chunked = decode_chunks(&request.body).ok_or_else(|| {
                 let message = "You did not provide the number of bytes specified by the Content-Length HTTP header";
                 AwsError::new(400, "IncompleteBody", message)
             })?;
-            (chunked.body, chunked.trailers)
-        } else {
-            (request.body.to_vec(), Vec::new())
-        };
+        (chunked.body, chunked.trailers)
+    } else {
+        (request.body.to_vec(), Vec::new())
+    };
     if let Some(expected) = request.header("content-md5")
         && expected != BASE64_STANDARD.encode(Md5::digest(&body))
     {

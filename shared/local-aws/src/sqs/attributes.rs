@@ -43,7 +43,10 @@ pub(super) fn get_queue_attributes(world: &mut World, ask: &Ask<'_>) -> Result<R
     Ok(answer(200, &body, ask.request_id))
 }
 
-fn describe(queue: &Queue, now: chrono::DateTime<chrono::Utc>) -> Vec<(&'static str, Option<String>)> {
+fn describe(
+    queue: &Queue,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Vec<(&'static str, Option<String>)> {
     let count = |wanted: &dyn Fn(&super::QueuedMessage) -> bool| {
         let messages = queue.messages.iter();
         messages.filter(|one| wanted(one)).count().to_string()
@@ -60,16 +63,31 @@ fn describe(queue: &Queue, now: chrono::DateTime<chrono::Utc>) -> Vec<(&'static 
         ("ApproximateNumberOfMessages", Some(visible)),
         ("ApproximateNumberOfMessagesNotVisible", Some(in_flight)),
         ("ApproximateNumberOfMessagesDelayed", Some(delayed)),
-        ("CreatedTimestamp", Some(queue.created_at.timestamp().to_string())),
+        (
+            "CreatedTimestamp",
+            Some(queue.created_at.timestamp().to_string()),
+        ),
         ("DelaySeconds", Some(settings.delay_seconds.to_string())),
-        ("LastModifiedTimestamp", Some(queue.modified_at.timestamp().to_string())),
+        (
+            "LastModifiedTimestamp",
+            Some(queue.modified_at.timestamp().to_string()),
+        ),
         ("MaximumMessageSize", Some(settings.most_bytes.to_string())),
-        ("MessageRetentionPeriod", Some(settings.retention_seconds.to_string())),
+        (
+            "MessageRetentionPeriod",
+            Some(settings.retention_seconds.to_string()),
+        ),
         ("QueueArn", Some(queue.arn.clone())),
-        ("ReceiveMessageWaitTimeSeconds", Some(settings.wait_seconds.to_string())),
+        (
+            "ReceiveMessageWaitTimeSeconds",
+            Some(settings.wait_seconds.to_string()),
+        ),
         ("RedrivePolicy", redrive),
         ("SqsManagedSseEnabled", Some("true".to_owned())),
-        ("VisibilityTimeout", Some(settings.visibility_seconds.to_string())),
+        (
+            "VisibilityTimeout",
+            Some(settings.visibility_seconds.to_string()),
+        ),
     ]
 }
 
@@ -128,18 +146,20 @@ fn read_redrive(world: &World, text: &str) -> Result<Redrive, AwsError> {
             "Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}"
         ))
     };
-    let policy: Value = serde_json::from_str(text)
-        .map_err(|_| wrong("Redrive policy is not a valid JSON map."))?;
-    let target = policy["deadLetterTargetArn"]
-        .as_str()
-        .ok_or_else(|| wrong("Redrive policy does not contain mandatory attribute: deadLetterTargetArn."))?;
+    let policy: Value =
+        serde_json::from_str(text).map_err(|_| wrong("Redrive policy is not a valid JSON map."))?;
+    let target = policy["deadLetterTargetArn"].as_str().ok_or_else(|| {
+        wrong("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+    })?;
     let count = &policy["maxReceiveCount"];
     let count = count
         .as_u64()
         .or_else(|| count.as_str()?.parse().ok())
         .filter(|count| (1..=1000).contains(count))
         .and_then(|count| u32::try_from(count).ok())
-        .ok_or_else(|| wrong("Invalid value for maxReceiveCount: must be an integer from 1 to 1000."))?;
+        .ok_or_else(|| {
+            wrong("Invalid value for maxReceiveCount: must be an integer from 1 to 1000.")
+        })?;
     if !world.has_queue(target) {
         return Err(wrong("Dead letter target does not exist."));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answer, messages, queue, read, text};
+use super::{answer, messages, query_code, queue, read, text};
 use crate::service::Ask;
 use crate::wire::{AwsError, Response};
 use crate::world::World;
@@ -76,7 +76,7 @@ fn each(
             Err(error) => failed.push(json!({
                 "Id": id,
                 "SenderFault": error.status < 500,
-                "Code": error.code,
+                "Code": query_code(&error),
                 "Message": error.message,
             })),
         }

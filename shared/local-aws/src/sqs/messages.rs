@@ -38,9 +38,7 @@ pub(super) fn send(
         return Err(AwsError::new(400, "MissingParameter", message));
     }
     // What XML can write. <https://www.w3.org/TR/REC-xml/#charsets>
-    let is_allowed = |letter: char| {
-        matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
-    };
+    let is_allowed = |letter: char| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}');
     if !text.chars().all(is_allowed) {
         let message = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | \
                        #xE000 to #xFFFD | #x10000 to #x10FFFF";
@@ -77,6 +75,7 @@ pub(super) fn send(
         sender: ask.caller.user_id.clone(),
         receive_count: 0,
         first_received_at: None,
+        received_at: None,
         visible_at: now + Duration::seconds(delay),
         dead_letter_source: None,
     });
@@ -85,7 +84,11 @@ pub(super) fn send(
 
 fn read_attributes(message: &Value) -> Result<BTreeMap<String, Value>, AwsError> {
     let mut read = BTreeMap::new();
-    for (name, value) in message["MessageAttributes"].as_object().into_iter().flatten() {
+    for (name, value) in message["MessageAttributes"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         let kind = value["DataType"].as_str().unwrap_or_default();
         let has_value = match kind.split('.').next() {
             Some("String" | "Number") => value["StringValue"].is_string(),
@@ -102,7 +105,9 @@ fn read_attributes(message: &Value) -> Result<BTreeMap<String, Value>, AwsError>
         read.insert(name.clone(), value.clone());
     }
     if read.len() > 10 {
-        return Err(invalid("Number of message attributes [11] exceeds the allowed maximum [10]."));
+        return Err(invalid(
+            "Number of message attributes [11] exceeds the allowed maximum [10].",
+        ));
     }
     Ok(read)
 }
@@ -123,7 +128,10 @@ fn md5_of_attributes(attributes: &BTreeMap<String, Value>) -> String {
             None => {
                 let text = value["BinaryValue"].as_str().unwrap_or_default();
                 bytes.push(2);
-                put(&mut bytes, &BASE64_STANDARD.decode(text).unwrap_or_default());
+                put(
+                    &mut bytes,
+                    &BASE64_STANDARD.decode(text).unwrap_or_default(),
+                );
             }
         }
     }
@@ -164,7 +172,9 @@ pub(super) fn receive_message(world: &mut World, ask: &Ask<'_>) -> Result<Respon
     let wait = wait.unwrap_or(queue(world, ask, &body)?.settings.wait_seconds);
     let names = |key: &str| -> Vec<String> {
         let names = body[key].as_array().into_iter().flatten();
-        names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+        names
+            .filter_map(|name| Some(name.as_str()?.to_owned()))
+            .collect()
     };
     // `AttributeNames` is the old name of `MessageSystemAttributeNames`.
     let mut system_names = names("MessageSystemAttributeNames");
@@ -210,11 +220,22 @@ fn describe(one: &QueuedMessage, asked: &Poll) -> Value {
     let system = [
         ("SenderId", Some(one.sender.clone())),
         ("SentTimestamp", Some(millis(one.sent_at))),
-        ("ApproximateReceiveCount", Some(one.receive_count.to_string())),
-        ("ApproximateFirstReceiveTimestamp", one.first_received_at.map(millis)),
+        (
+            "ApproximateReceiveCount",
+            Some(one.receive_count.to_string()),
+        ),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            one.first_received_at.map(millis),
+        ),
         ("DeadLetterQueueSourceArn", one.dead_letter_source.clone()),
     ];
-    let wants = |name: &str| asked.system_names.iter().any(|one| one == "All" || one == name);
+    let wants = |name: &str| {
+        asked
+            .system_names
+            .iter()
+            .any(|one| one == "All" || one == name)
+    };
     let system: Map<String, Value> = system
         .into_iter()
         .filter(|(name, _)| wants(name))
@@ -297,12 +318,16 @@ pub(super) fn hide(
     };
     let message = &mut queue.messages[place];
     if !is_latest || !message.is_in_flight(now) {
-        return Err(AwsError::new(400, "MessageNotInflight", "The message referred to isn't in flight.")
-            .detail("query", "AWS.SimpleQueueService.MessageNotInflight"));
+        return Err(AwsError::new(
+            400,
+            "MessageNotInflight",
+            "The message referred to isn't in flight.",
+        )
+        .detail("query", "AWS.SimpleQueueService.MessageNotInflight"));
     }
     let until = now + Duration::seconds(seconds);
-    let first = message.first_received_at.unwrap_or(now);
-    if message.receive_count == 1 && until > first + Duration::seconds(LONGEST_HIDING) {
+    let received_at = message.received_at.unwrap_or(now);
+    if until > received_at + Duration::seconds(LONGEST_HIDING) {
         return Err(invalid(format!(
             "Total VisibilityTimeout for the message is beyond the limit [{LONGEST_HIDING} seconds]"
         )));

@@ -30,7 +30,10 @@ pub(super) fn create_queue(world: &mut World, ask: &Ask<'_>) -> Result<Response,
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         ));
     }
-    if body["tags"].as_object().is_some_and(|tags| !tags.is_empty()) {
+    if body["tags"]
+        .as_object()
+        .is_some_and(|tags| !tags.is_empty())
+    {
         return Err(invalid("local-aws simulates no tags of queues"));
     }
     let settings = read_settings(world, &body, Settings::default())?;
@@ -41,7 +44,8 @@ pub(super) fn create_queue(world: &mut World, ask: &Ask<'_>) -> Result<Response,
     };
     match world.sqs.queues.get(&place) {
         Some(queue) if queue.settings != settings => {
-            let message = "A queue already exists with the same name and a different value for attributes";
+            let message =
+                "A queue already exists with the same name and a different value for attributes";
             return Err(AwsError::new(400, "QueueNameExists", message)
                 .detail("query", "QueueAlreadyExists"));
         }

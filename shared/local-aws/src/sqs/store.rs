@@ -101,6 +101,8 @@ pub struct QueuedMessage {
     pub receive_count: u32,
     /// When it was received first.
     pub first_received_at: Option<DateTime<Utc>>,
+    /// When it was received last.
+    pub received_at: Option<DateTime<Utc>>,
     /// From when on it can be received.
     pub visible_at: DateTime<Utc>,
     /// The ARN of the queue from which it was moved to this one.
@@ -199,6 +201,7 @@ impl World {
                 sender: "AIDALOCALAWS00000003".to_owned(),
                 receive_count: 0,
                 first_received_at: None,
+                received_at: None,
                 visible_at: now + Duration::seconds(queue.settings.delay_seconds),
                 dead_letter_source: None,
             };
@@ -259,6 +262,7 @@ impl World {
             }
             message.receive_count += 1;
             message.first_received_at.get_or_insert(now);
+            message.received_at = Some(now);
             message.visible_at = now + hidden_for;
             received.push(message.clone());
             true
