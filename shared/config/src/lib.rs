@@ -43,8 +43,9 @@ pub use sections::{
     Account, Action, AddressKind, AllowedRange, ArchiveMail, AuditAccessKeys, AuditMfa,
     AuditSecurityGroups, Aws, BundleRoute, Config, Correspondent, Daemon, DeployBundles,
     DeploymentGroup, DeploymentOptions, Endpoint, Exception, Exceptions, FileExistsBehavior,
-    KeyRemedy, LinkStyle, MfaRemedy, Protocol, Report, ReportCertificates, Revocation,
-    RollbackEvent, SensitivePort, State, StateUrl, StopUntagged, TagLimit, Treatment, WorkHours,
+    ImageFormat, KeyRemedy, LinkStyle, MfaRemedy, Protocol, Report, ReportCertificates,
+    ResizeImages, Revocation, RollbackEvent, SensitivePort, State, StateUrl, StopUntagged,
+    TagLimit, Treatment, WorkHours,
 };
 
 use error::{Findings, Refusal};

@@ -182,23 +182,39 @@ impl<'a> Reader<'a> {
 
     /// A list of ports.
     pub(crate) fn ports(&mut self, key: &str) -> Vec<u16> {
+        self.whole_list(key, |number| match u16::try_from(number) {
+            Ok(port) => Ok(port),
+            Err(_) => Err(format!("{number} is no port, it must be 0 to 65535")),
+        })
+    }
+
+    /// A list of whole numbers within a range.
+    pub(crate) fn wholes(&mut self, key: &str, range: RangeInclusive<u32>) -> Vec<u32> {
+        let (least, most) = (range.start(), range.end());
+        self.whole_list(key, |number| match u32::try_from(number) {
+            Ok(value) if range.contains(&value) => Ok(value),
+            _ => Err(format!(
+                "{number} is out of range, it must be {least} to {most}"
+            )),
+        })
+    }
+
+    /// A list of whole numbers, each turned into something; those that are refused are left out.
+    fn whole_list<T>(&mut self, key: &str, parse: impl Fn(i64) -> Result<T, String>) -> Vec<T> {
         let Some(Value::List(items)) = self.find(key).map(|found| &found.value) else {
             self.miss(key);
             return Vec::new();
         };
-        let mut ports = Vec::new();
+        let mut numbers = Vec::new();
         for item in items {
             if let Value::Integer(number) = &item.value {
-                match u16::try_from(*number) {
-                    Ok(port) => ports.push(port),
-                    Err(_) => {
-                        let fault = format!("{number} is no port, it must be 0 to 65535");
-                        self.refuse(key, item.place, Fault::new(fault));
-                    }
+                match parse(*number) {
+                    Ok(number) => numbers.push(number),
+                    Err(fault) => self.refuse(key, item.place, Fault::new(fault)),
                 }
             }
         }
-        ports
+        numbers
     }
 
     /// A string that is turned into something; `None` when it is refused, or absent where that is

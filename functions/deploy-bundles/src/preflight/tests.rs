@@ -1,4 +1,8 @@
+#[path = "../../../../tests/fuzz/checks/appspec.rs"]
+mod check;
+
 use std::io::{Cursor, Write};
+use std::path::Path;
 
 use ::zip::ZipWriter;
 use ::zip::write::SimpleFileOptions;
@@ -7,6 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
+use crate::preflight;
 
 const MB: u64 = 1024 * 1024;
 
@@ -549,4 +554,51 @@ fn the_ending_of_a_key_names_the_bundle_type() {
     ] {
         assert_eq!(BundleType::of_key(key), expected, "{key}");
     }
+}
+
+#[test]
+fn what_fuzzing_asks_holds_of_the_fixtures_and_of_what_it_found() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for folder in ["fixtures", "../../tests/fuzz/corpus/appspec"] {
+        let folder = own.join(folder);
+        for file in std::fs::read_dir(&folder).expect("the folder is there") {
+            let path = file.expect("an entry").path();
+            check::bytes(&std::fs::read(&path).expect("it can be read"));
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} files");
+}
+
+#[test]
+fn archives_of_other_programs_are_read_as_well() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the folder is there")
+        .map(|file| {
+            file.expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name != "SOURCE.md")
+        .collect();
+    names.sort();
+    let mut all = String::new();
+    for name in names {
+        let bundle = BundleType::of_key(&name).expect("its name says what it is");
+        let bytes = std::fs::read(folder.join(&name)).expect("it can be read");
+        all.push_str(&format!("{name}: {}", told(&look(bundle, &bytes).verdict)));
+    }
+    expect![[r#"
+        appspec.json: good: the appspec itself
+        appspec.yaml: good: the appspec itself
+        gnu.tar: good: appspec.yml
+        macos.zip: Appspec: has no `appspec.yml` (or `appspec.yaml`) where the agent looks: `shop/appspec.yml` is in a folder that is not alone at the top, `__MACOSX` lies beside it
+        one-folder.zip: good: shop-1.2/appspec.yaml
+        posix.tgz: good: appspec.yml
+        top.zip: good: appspec.yml
+        ustar.tar: good: shop/appspec.yml
+    "#]].assert_eq(&all);
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::forms::shown;
 use crate::error::Refusal;
+use crate::forms::shown;
 use crate::reader::{Fault, Reader, Secret};
 use crate::schema::{Key, Kind};
 use crate::sections::report::webhook_url;

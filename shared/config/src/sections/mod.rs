@@ -10,6 +10,7 @@ mod deploy_bundles;
 mod exceptions;
 mod report;
 mod report_certificates;
+mod resize_images;
 mod state;
 mod stop_untagged;
 
@@ -27,6 +28,7 @@ pub(crate) use exceptions::LIST as EXCEPTIONS;
 pub use exceptions::{Exception, Exceptions};
 pub use report::Report;
 pub use report_certificates::{AddressKind, Endpoint, Protocol, ReportCertificates};
+pub use resize_images::{ImageFormat, ResizeImages};
 pub use state::{State, StateUrl};
 pub use stop_untagged::{Action, StopUntagged, WorkHours};
 
@@ -63,6 +65,8 @@ sections! {
     deploy_bundles: DeployBundles,
     /// Inbound mail, kept.
     archive_mail: ArchiveMail,
+    /// Images in S3, and their resized copies.
+    resize_images: ResizeImages,
     /// The process that runs the schedules without Lambda.
     daemon: Daemon,
 }

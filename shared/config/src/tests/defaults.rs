@@ -116,7 +116,11 @@ fn every_key_of_the_defaults_is_read_into_the_config() {
             config.audit_security_groups,
             (
                 &config.report_certificates,
-                (&config.deploy_bundles, &config.archive_mail),
+                (
+                    &config.deploy_bundles,
+                    &config.archive_mail,
+                    &config.resize_images
+                ),
                 &config.daemon
             )
         )

@@ -190,9 +190,9 @@ fn the_caller_s_own_errors_are_shown_at_the_place_of_the_value() {
     errors.extend(config.error_at("stop-untagged", "max_actions", "the default is odd", None));
     errors.extend(config.error_at("nowhere", "nothing", "is not there", None));
     expect![[r#"
-        error: default.toml:148: `max_actions` in [stop-untagged]: the default is odd
+        error: default.toml:157: `max_actions` in [stop-untagged]: the default is odd
             |
-        148 | max_actions = 20
+        157 | max_actions = 20
             |               ^^
 
         error: lamplighter.toml:2: `schedule` in [stop-untagged]: `rate(1 hours)` has a plural

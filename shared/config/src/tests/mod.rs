@@ -1,7 +1,9 @@
 //! Tests of the whole: texts in, messages or values out.
 
 mod accounts;
+mod archive_mail;
 mod audit_security_groups;
+mod daemon;
 mod defaults;
 mod deploy_bundles;
 mod destination;
@@ -10,6 +12,7 @@ mod impossible_values;
 mod layers;
 mod print;
 mod report;
+mod resize_images;
 mod secrets;
 mod unknown_and_wrong;
 

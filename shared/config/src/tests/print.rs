@@ -26,9 +26,10 @@ token = "the-token"
 fn every_key_is_printed_with_its_origin_and_without_secrets() {
     let environment = [("LAMPLIGHTER_STOP_UNTAGGED__GRACE_HOURS", "0")];
     let flags = [Flag::regions(&["eu-west-1".to_owned()])];
-    expect![[r#"
+    expect![[r##"
         [aws]
         regions = ["eu-west-1"] # flag --region
+        account_alias = "" # default
         concurrency = 4 # default
         max_attempts = 6 # default
         attempt_timeout_secs = 20 # default
@@ -51,7 +52,7 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
         to = ["a@example.com"] # lamplighter.toml:9
         mail = "changes" # default
         digest_day = "mon" # default
-        to_owners = false # default
+        to_owners = true # default
         webhook = "" # default
         topic = "" # default
 
@@ -244,13 +245,43 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
         # mail = "changes" # from [report], default
         # to = ["a@example.com"] # from [report], lamplighter.toml:9
 
+        [resize-images]
+        mode = "apply" # default
+        schedule = "cron(0 7 * * ? *)" # default
+        zone = "UTC" # default
+        role = "" # default
+        memory_mb = 1769 # default
+        timeout_secs = 300 # default
+        missed = "once" # default
+        missed_grace_minutes = 60 # default
+        overlap = "skip" # default
+        spread_minutes = 0 # default
+        retries = 0 # default
+        sources = [] # default
+        queues = [] # default
+        widths = [480, 640, 1000] # default
+        output_bucket = "" # default
+        output_prefix = "resized/" # default
+        format = "same" # default
+        quality = 80 # default
+        background = "#ffffff" # default
+        keep_copyright = false # default
+        cache_control = "" # default
+        remove_copies = false # default
+        max_source_megapixels = 200 # default
+        max_source_bytes = 134217728 # default
+        # mail = "changes" # from [report], default
+        # to = ["a@example.com"] # from [report], lamplighter.toml:9
+
         [daemon]
         state_dir = "/var/lib/lamplighter" # default
         max_runs = 4 # default
+        max_deliveries = 4 # default
         drain_secs = 25 # default
         http = "" # default
+        ping_url = "" # default
         token = "***" # lamplighter.toml:15
-    "#]].assert_eq(&good(FILE, &environment, &flags).print());
+    "##]].assert_eq(&good(FILE, &environment, &flags).print());
 }
 
 #[test]

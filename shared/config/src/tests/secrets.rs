@@ -57,7 +57,8 @@ fn a_secret_whose_key_is_misspelt_is_hidden_too() {
               |
             3 | secret_for_run = ***
               | ^^^^^^^^^^^^^^ unknown key
-            hint: known keys: `state_dir`, `max_runs`, `drain_secs`, `http`, `token`
+            hint: known keys: `state_dir`, `max_runs`, `max_deliveries`, `drain_secs`, `http`, `ping_url`, `token`,
+                  `limits`
 
             error: lamplighter.toml:4: `role` is missing in [[aws.accounts]]
               |

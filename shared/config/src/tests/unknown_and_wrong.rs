@@ -37,16 +37,16 @@ fn a_long_list_of_known_keys_is_broken_into_lines() {
     check(
         "[stop-untagged]\nxyz = 1\n",
         expect![[r#"
-        error: lamplighter.toml:2: unknown key `xyz` in [stop-untagged]
-          |
-        2 | xyz = 1
-          | ^^^ unknown key
-        hint: known keys: `mode`, `schedule`, `zone`, `role`, `memory_mb`, `timeout_secs`, `missed`,
-              `missed_grace_minutes`, `overlap`, `spread_minutes`, `retries`, `required_tags`, `allowed_values`,
-              `case_sensitive`, `action`, `grace_hours`, `min_age_hours`, `max_actions`, `max_percent`,
-              `max_untagged_jump_percent`, `min_population`, `exempt_tags`, `owner_tags`, `owner_domains`,
-              `work_hours`, `work_hours_zone`, `work_days`, `probe_permissions`, `mail`, `to`
-    "#]],
+            error: lamplighter.toml:2: unknown key `xyz` in [stop-untagged]
+              |
+            2 | xyz = 1
+              | ^^^ unknown key
+            hint: known keys: `mode`, `schedule`, `zone`, `role`, `memory_mb`, `timeout_secs`, `missed`,
+                  `missed_grace_minutes`, `overlap`, `spread_minutes`, `retries`, `required_tags`, `allowed_values`,
+                  `case_sensitive`, `action`, `grace_hours`, `min_age_hours`, `max_actions`, `max_percent`,
+                  `max_untagged_jump_percent`, `min_population`, `exempt_tags`, `owner_tags`, `owner_domains`,
+                  `work_hours`, `work_hours_zone`, `work_days`, `probe_permissions`, `mail`, `to`, `after_gap`
+        "#]],
     );
 }
 
@@ -86,8 +86,8 @@ fn an_unknown_section_names_the_one_that_was_meant_and_its_keys_are_not_judged()
             3 | [foo]
               |  ^^^ unknown section
             hint: known sections: [aws], [state], [report], [stop-untagged], [audit-mfa], [audit-access-keys],
-                  [audit-security-groups], [report-certificates], [deploy-bundles], [archive-mail], [daemon],
-                  [[exceptions]]
+                  [audit-security-groups], [report-certificates], [deploy-bundles], [archive-mail], [resize-images],
+                  [daemon], [[exceptions]]
         "#]],
     );
 }
