@@ -56,6 +56,23 @@ const LEFT_OUT: &[&str] = &[
     "Return-Receipt-To",
 ];
 
+/// Headers that a mail has once; SES refuses a second one. RFC 5322, section 3.6, and RFC 2045.
+const ONCE: &[&str] = &[
+    "Date",
+    "Reply-To",
+    "To",
+    "Cc",
+    "In-Reply-To",
+    "References",
+    "Subject",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-ID",
+    "Content-Disposition",
+    "Content-Description",
+];
+
 /// Whether the metadata of the record of a copy says that it was sent.
 pub fn was_sent(metadata: &BTreeMap<String, String>) -> bool {
     metadata.get(STATE).is_some_and(|state| state == SENT)
@@ -76,10 +93,17 @@ pub fn reason_not_to(headers: &Headers, mail_from: Option<&str>) -> Option<Strin
     };
     match word(&headers.auto_submitted).as_str() {
         "" | "no" => {}
-        kind => return Some(format!("a machine sent it (`Auto-Submitted: {}`)", shown(kind))),
+        kind => {
+            return Some(format!(
+                "a machine sent it (`Auto-Submitted: {}`)",
+                shown(kind)
+            ));
+        }
     }
     match word(&headers.precedence).as_str() {
-        kind @ ("bulk" | "list" | "junk") => Some(format!("it went to many (`Precedence: {kind}`)")),
+        kind @ ("bulk" | "list" | "junk") => {
+            Some(format!("it went to many (`Precedence: {kind}`)"))
+        }
         _ => None,
     }
 }
@@ -119,13 +143,31 @@ pub fn copy(raw: &[u8], headers: &Headers, id: &str, forward: &Forward) -> Resul
             add(&format!("Reply-To: {}", senders.join(",\r\n ")).replace("\r\n", as_text(ending)));
         }
     }
-    add(&format!("{STAMP}: {}", id.chars().filter(char::is_ascii_graphic).take(200).collect::<String>()));
+    add(&format!(
+        "{STAMP}: {}",
+        id.chars()
+            .filter(char::is_ascii_graphic)
+            .take(200)
+            .collect::<String>()
+    ));
     let mut body = 0;
+    let mut seen: Vec<String> = Vec::new();
     for field in &headers.fields {
         body = field.whole.end;
         let name = field.name.as_str();
-        let is_ses = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-ses-"));
-        let is_left_out = LEFT_OUT.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if ONCE.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let lower = name.to_ascii_lowercase();
+            if seen.contains(&lower) {
+                continue;
+            }
+            seen.push(lower);
+        }
+        let is_ses = name
+            .get(..6)
+            .is_some_and(|start| start.eq_ignore_ascii_case("x-ses-"));
+        let is_left_out = LEFT_OUT
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name));
         if !is_ses && !is_left_out {
             copy.extend_from_slice(&raw[field.whole.clone()]);
         }
@@ -175,7 +217,8 @@ fn from_header(headers: &Headers, own: &str) -> Vec<String> {
 
 /// Whether an address can stand in a header as it is.
 fn is_plain_address(address: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.@".contains(&byte);
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.@".contains(&byte);
     address.len() <= 254
         && address.matches('@').count() == 1
         && !address.starts_with('@')
@@ -229,10 +272,27 @@ mod tests {
 
     #[test]
     fn a_reply_to_of_the_mail_stays() {
-        let mail = MAIL.replace("Subject: Hi", "Reply-To: desk@partner.example\r\nSubject: Hi");
+        let mail = MAIL.replace(
+            "Subject: Hi",
+            "Reply-To: desk@partner.example\r\nSubject: Hi",
+        );
         let copy = copied(&mail);
         assert_eq!(copy.matches("Reply-To:").count(), 1);
         assert!(copy.contains("Reply-To: desk@partner.example\r\n"));
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_stands_once_in_the_copy() {
+        let copy = copied(&MAIL.replace(
+            "Subject: Hi",
+            "Subject: Hi\r\nsubject: Ho\r\nContent-Type: text/html",
+        ));
+        assert_eq!(copy.to_lowercase().matches("subject:").count(), 1);
+        assert!(
+            copy.contains("Subject: Hi\r\nMIME")
+                || copy.contains("Subject: Hi\r\nContent-Type: text/html")
+        );
+        assert_eq!(copy.matches("Content-Type:").count(), 1);
     }
 
     #[test]
@@ -244,9 +304,10 @@ mod tests {
 
     #[test]
     fn no_name_breaks_out_of_its_header() {
-        let name = "x\u{202e}".repeat(200);
+        let name = "x\u{202e}".repeat(100);
         let encoded = STANDARD.encode(format!("{name}\r\nBcc: victim@example.com"));
-        let mail = format!("From: =?utf-8?B?{encoded}?= <a@b.example>\r\nSubject: x\r\n\r\nbody\r\n");
+        let mail =
+            format!("From: =?utf-8?B?{encoded}?= <a@b.example>\r\nSubject: x\r\n\r\nbody\r\n");
         let copy = copied(&mail);
         assert!(!copy.contains("\r\nBcc"), "{copy}");
         let header = copy.split("\r\n\r\n").next().expect("a header");
@@ -257,7 +318,10 @@ mod tests {
     fn what_could_come_back_is_not_sent_on() {
         let reason = |header: &str, mail_from: Option<&str>| {
             let mail = format!("{header}From: a@b.example\r\n\r\n");
-            reason_not_to(&dissect(mail.as_bytes(), &Limits::default()).headers, mail_from)
+            reason_not_to(
+                &dissect(mail.as_bytes(), &Limits::default()).headers,
+                mail_from,
+            )
         };
         assert_eq!(reason("", Some("a@b.example")), None);
         assert_eq!(reason("Auto-Submitted: no\r\n", None), None);
@@ -271,7 +335,10 @@ mod tests {
             ("", Some("")),
             ("", Some("<>")),
         ] {
-            assert!(reason(header, mail_from).is_some(), "{header} {mail_from:?}");
+            assert!(
+                reason(header, mail_from).is_some(),
+                "{header} {mail_from:?}"
+            );
         }
     }
 

@@ -55,6 +55,11 @@ impl Linker {
         })
     }
 
+    /// The page of an object in the S3 console, for whoever finds that a signed link has ended.
+    pub fn console(&self, bucket: &str, key: &str) -> String {
+        console(&self.partition, bucket, key)
+    }
+
     /// A link to an object, made at `now`.
     pub async fn link(&self, bucket: &str, key: &str, now: DateTime<Utc>) -> Result<Link> {
         let (url, lifetime) = match &self.style {

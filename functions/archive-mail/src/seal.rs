@@ -128,38 +128,55 @@ fn read_received(value: &str, seal: &mut Seal) -> bool {
     true
 }
 
-/// `amazonses.com; spf=pass (…) … envelope-from=a@b; dkim=pass header.i=@c; dmarc=pass header.from=c`. RFC 8601.
+/// `amazonses.com; spf=pass (…) client-ip=…; envelope-from=a@b; helo=…; dkim=pass header.i=@c; dmarc=pass
+/// header.from=c`. RFC 8601, but for the semicolons that SES puts between the properties of one result.
 fn read_results(value: &str, seal: &mut Seal) {
     let plain = without_comments(value);
-    let mut results = plain.split(';').map(str::trim);
-    if results.next() != Some("amazonses.com") {
+    let mut pieces = plain.split(';').map(str::trim);
+    if pieces.next() != Some("amazonses.com") {
         return;
     }
-    for result in results {
-        let mut words = result.split_whitespace();
-        let Some((method, word)) = words.next().and_then(|first| first.split_once('=')) else {
-            continue;
-        };
+    let mut results: Vec<(&'static str, String)> = Vec::new();
+    for piece in pieces {
+        let name = piece.split('=').next().unwrap_or_default();
+        match ["spf", "dkim", "dmarc"]
+            .into_iter()
+            .find(|method| *method == name)
+        {
+            Some(method) => results.push((method, piece.to_owned())),
+            None => {
+                if let Some((_, result)) = results.last_mut() {
+                    result.push(' ');
+                    result.push_str(piece);
+                }
+            }
+        }
+    }
+    let count = |method: &str| results.iter().filter(|(name, _)| *name == method).count();
+    if count("dmarc") > 1 || count("spf") > 1 {
+        // There is one of each. Another one would come out of what the sender said, such as its `helo`.
+        return;
+    }
+    let mut proofs = Vec::new();
+    for (method, result) in &results {
+        let word = result.split_once('=').map_or("", |(_, rest)| rest);
+        let word = word.split_whitespace().next().unwrap_or_default();
         let property = |name: &str| {
-            let found = result
-                .split_whitespace()
-                .find_map(|word| word.strip_prefix(name))?;
-            let domain = found.trim_matches('"').rsplit('@').next()?;
-            a_labels(domain)
+            let mut words = result.split_whitespace();
+            let found = words.find_map(|word| word.strip_prefix(name))?;
+            a_labels(found.trim_matches('"').rsplit('@').next()?)
         };
-        let (method, verdict, domain) = match method {
-            "spf" => ("spf", &mut seal.verdicts.spf, property("envelope-from=")),
+        let (verdict, domain) = match *method {
+            "spf" => (&mut seal.verdicts.spf, property("envelope-from=")),
             "dkim" => (
-                "dkim",
                 &mut seal.verdicts.dkim,
                 property("header.d=").or_else(|| property("header.i=")),
             ),
-            "dmarc" => ("dmarc", &mut seal.verdicts.dmarc, property("header.from=")),
-            _ => continue,
+            _ => (&mut seal.verdicts.dmarc, property("header.from=")),
         };
         let is_pass = word.eq_ignore_ascii_case("pass");
         if let Some(domain) = domain.filter(|_| is_pass) {
-            seal.authenticated.push(Authenticated { method, domain });
+            proofs.push(Authenticated { method, domain });
         }
         // Of several signatures one that holds is enough.
         if verdict.is_none() || is_pass {
@@ -170,6 +187,10 @@ fn read_results(value: &str, seal: &mut Seal) {
                 _ => Verdict::Gray,
             });
         }
+    }
+    // With an aligned proof DMARC would not have failed.
+    if seal.verdicts.dmarc != Some(Verdict::Fail) {
+        seal.authenticated.append(&mut proofs);
     }
 }
 
@@ -281,6 +302,18 @@ mod tests {
         let seal = read(&text);
         assert_eq!(seal.mail_from.as_deref(), Some(""));
         assert_eq!(seal.recipient, None);
+    }
+
+    #[test]
+    fn what_a_sender_says_of_itself_is_no_result() {
+        let helo = "helo=mx; dmarc=pass header.from=example.com;";
+        assert!(
+            read(&TOP.replace("helo=mx;", helo))
+                .authenticated
+                .is_empty()
+        );
+        let failed = TOP.replace("dmarc=pass", "dmarc=fail");
+        assert!(read(&failed).authenticated.is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lamplighter_events::Verdicts;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Archive;
-use crate::dissect::{self, Dissected, Disposition, Role};
+use crate::dissect::{self, Disposition, Dissected, Role};
 use crate::mail::Input;
 
 /// The schema of [`Sidecar`]. Adding fields is free; renaming or removing one is a new version.
@@ -193,13 +193,19 @@ impl Sidecar {
         let sidecar: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match sidecar.schema == SCHEMA {
             true => Ok(sidecar),
-            false => Err(format!("its schema is `{}`, not `{SCHEMA}`", sidecar.schema)),
+            false => Err(format!(
+                "its schema is `{}`, not `{SCHEMA}`",
+                sidecar.schema
+            )),
         }
     }
 
     /// What is known before the mail is taken apart: enough to find it again.
     pub fn minimal(mail: &Archive, raw: Stored) -> Self {
-        let original = mail.mail_from.as_deref().map(crate::address::original_sender);
+        let original = mail
+            .mail_from
+            .as_deref()
+            .map(crate::address::original_sender);
         let source = match &mail.input {
             Input::Object {
                 bucket,
@@ -237,7 +243,8 @@ impl Sidecar {
     pub fn describe(&mut self, dissected: &Dissected) {
         self.headers = Headers::of(&dissected.headers);
         self.parts = dissected.parts.iter().map(Part::of).collect();
-        self.defects.extend(dissected.defects.iter().map(Defect::of));
+        self.defects
+            .extend(dissected.defects.iter().map(Defect::of));
         self.is_truncated = dissected.is_truncated;
     }
 }

@@ -45,7 +45,9 @@ impl Reader<'_> {
                     let quoted = self.quoted();
                     self.mailbox.phrase.push_str(&quoted);
                     self.mailbox.bare.push('"');
-                    self.mailbox.bare.push_str(&quoted.replace('\\', "\\\\").replace('"', "\\\""));
+                    self.mailbox
+                        .bare
+                        .push_str(&quoted.replace('\\', "\\\\").replace('"', "\\\""));
                     self.mailbox.bare.push('"');
                 }
                 '(' => {
@@ -68,7 +70,8 @@ impl Reader<'_> {
                 }
                 '=' => {
                     // An encoded-word may hold commas and brackets, which are part of the name then.
-                    let length = words::word_length(&self.text.as_bytes()[self.at - 1..]).unwrap_or(1);
+                    let length =
+                        words::word_length(&self.text.as_bytes()[self.at - 1..]).unwrap_or(1);
                     let word = &self.text[self.at - 1..self.at - 1 + length];
                     self.mailbox.phrase.push_str(word);
                     self.mailbox.bare.push_str(word);
@@ -109,11 +112,12 @@ impl Reader<'_> {
             match character {
                 '\\' => comment.extend(self.next()),
                 '(' => depth += 1,
+                ')' if depth == 1 => return comment,
                 ')' => depth -= 1,
-                character => comment.push(character),
+                _ => {}
             }
-            if depth == 0 {
-                return comment;
+            if character != '\\' {
+                comment.push(character);
             }
         }
         self.is_odd = true;
@@ -126,7 +130,10 @@ impl Reader<'_> {
         while let Some(character) = self.next() {
             match character {
                 '>' => {
-                    let route = address.starts_with('@').then(|| address.find(':')).flatten();
+                    let route = address
+                        .starts_with('@')
+                        .then(|| address.find(':'))
+                        .flatten();
                     return match route {
                         Some(colon) => address[colon + 1..].to_owned(),
                         None => address,
@@ -154,20 +161,30 @@ impl Reader<'_> {
         let phrase = mailbox.phrase.trim();
         let (name, address) = match mailbox.angle {
             Some(angle) => {
-                let name = if phrase.is_empty() { mailbox.comment.trim() } else { phrase };
+                let name = if phrase.is_empty() {
+                    mailbox.comment.trim()
+                } else {
+                    phrase
+                };
                 (name.to_owned(), angle)
             }
             None if phrase.is_empty() => return,
             None if mailbox.bare.contains('@') || !phrase.contains(char::is_whitespace) => {
                 let bare = mailbox.bare.trim();
                 self.is_odd |= bare.contains(char::is_whitespace) && !bare.contains('"');
-                (mailbox.comment.trim().to_owned(), bare.split_whitespace().collect::<Vec<_>>().join(" "))
+                (
+                    mailbox.comment.trim().to_owned(),
+                    bare.split_whitespace().collect::<Vec<_>>().join(" "),
+                )
             }
             None => (phrase.to_owned(), String::new()),
         };
         self.is_odd |= !address.contains('@') || address.matches('@').count() > 1;
         let name = words::text(name.as_bytes(), self.declared);
-        let address: String = address.chars().filter(|character| !character.is_control()).collect();
+        let address: String = address
+            .chars()
+            .filter(|character| !character.is_control())
+            .collect();
         self.addresses.push(Address {
             name: (!name.is_empty()).then_some(name),
             address,

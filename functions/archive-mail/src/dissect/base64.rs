@@ -85,6 +85,9 @@ impl Decoder<'_> {
                 _ => letters += 1,
             }
         }
+        if letters == 0 && junk == 0 && self.is_ended {
+            return;
+        }
         if letters == 0 && pads == 0 || self.is_foreign(line, letters, junk, pads) {
             self.junk_lines += 1;
             return;
@@ -92,7 +95,19 @@ impl Decoder<'_> {
         self.junk_characters += junk;
         self.is_continued |= self.is_ended;
         self.is_ended = false;
-        for &byte in line {
+        let mut rest = line;
+        if letters == line.len() && self.held == 0 {
+            // What nearly every line is: whole groups.
+            let (groups, last) = line.as_chunks::<4>();
+            for group in groups {
+                self.group = group.iter().fold(0, |bits, &byte| {
+                    bits << 6 | u32::from(TABLE[usize::from(byte)])
+                });
+                self.write();
+            }
+            rest = last;
+        }
+        for &byte in rest {
             self.byte(TABLE[usize::from(byte)]);
         }
     }
@@ -101,9 +116,14 @@ impl Decoder<'_> {
     /// groups of four. After the padding only what looks like a line of base64 counts: pieces that were encoded one by
     /// one go on there, and so do the footers of mailing lists.
     fn is_foreign(&self, line: &[u8], letters: usize, junk: usize, pads: usize) -> bool {
-        let fits = (usize::from(self.held) + letters + pads) % 4 == 0;
-        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-        let has_short_words = words > 1 && line.len() / words < 16;
+        let fits = (usize::from(self.held) + letters + pads).is_multiple_of(4);
+        let mut words = 0;
+        let mut are_groups = true;
+        for word in line.split(u8::is_ascii_whitespace) {
+            words += usize::from(!word.is_empty());
+            are_groups &= word.len().is_multiple_of(4);
+        }
+        let has_short_words = words > 1 && line.len() / words < 16 && !are_groups;
         if self.is_ended {
             return !fits || junk > 0 || words > 1 || (letters < 16 && pads == 0);
         }
@@ -123,14 +143,19 @@ impl Decoder<'_> {
                 self.group = self.group << 6 | u32::from(value);
                 self.held += 1;
                 if self.held == 4 {
-                    self.out.extend_from_slice(&self.group.to_be_bytes()[1..]);
-                    (self.group, self.held) = (0, 0);
-                    if self.out.len() >= PIECE {
-                        (self.sink)(&self.out);
-                        self.out.clear();
-                    }
+                    self.write();
                 }
             }
+        }
+    }
+
+    /// Writes a group that is full.
+    fn write(&mut self) {
+        self.out.extend_from_slice(&self.group.to_be_bytes()[1..]);
+        (self.group, self.held) = (0, 0);
+        if self.out.len() >= PIECE {
+            (self.sink)(&self.out);
+            self.out.clear();
         }
     }
 
@@ -138,7 +163,9 @@ impl Decoder<'_> {
     fn flush(&mut self) {
         match self.held {
             2 => self.out.push((self.group >> 4) as u8),
-            3 => self.out.extend_from_slice(&[(self.group >> 10) as u8, (self.group >> 2) as u8]),
+            3 => self
+                .out
+                .extend_from_slice(&[(self.group >> 10) as u8, (self.group >> 2) as u8]),
             _ => {}
         }
         (self.group, self.held) = (0, 0);
@@ -152,7 +179,10 @@ impl Decoder<'_> {
                 "base64-length",
                 "the base64 ends within a byte: something is missing",
             )),
-            _ => defects.push(Defect::new("base64-unpadded", "the base64 ends without padding")),
+            _ => defects.push(Defect::new(
+                "base64-unpadded",
+                "the base64 ends without padding",
+            )),
         }
         self.flush();
         (self.sink)(&self.out);
@@ -165,7 +195,10 @@ impl Decoder<'_> {
         if self.junk_lines > 0 {
             defects.push(Defect::new(
                 "base64-lines",
-                format!("{} lines among the base64 are none and were left out", self.junk_lines),
+                format!(
+                    "{} lines among the base64 are none and were left out",
+                    self.junk_lines
+                ),
             ));
         }
         if self.is_continued {

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, REPLACEMENT, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{
+    EUC_JP, Encoding, ISO_2022_JP, REPLACEMENT, SHIFT_JIS, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
 
 /// Decodes by a charset's name. `None`: nobody knows the charset.
 pub(crate) fn decode_charset(label: &str, bytes: &[u8]) -> Option<String> {
@@ -22,8 +24,12 @@ pub(crate) fn decode_charset(label: &str, bytes: &[u8]) -> Option<String> {
 pub(crate) fn encode_charset<'a>(label: &str, text: &'a str) -> Option<Cow<'a, [u8]>> {
     let label = label.trim();
     match encoding(label) {
-        Some(encoding) if encoding == UTF_16LE => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        Some(encoding) if encoding == UTF_16BE => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        Some(encoding) if encoding == UTF_16LE => {
+            Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect())
+        }
+        Some(encoding) if encoding == UTF_16BE => {
+            Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect())
+        }
         Some(encoding) => {
             let (bytes, _, is_lossy) = encoding.encode(text);
             (!is_lossy).then_some(bytes)
@@ -47,7 +53,9 @@ fn encoding(label: &str) -> Option<&'static Encoding> {
 /// elsewhere, then Japanese, then Latin.
 pub(crate) fn guess<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str> {
     let has_escapes = bytes.windows(2).any(|pair| pair == b"\x1b$");
-    if has_escapes && let Some(text) = ISO_2022_JP.decode_without_bom_handling_and_without_replacement(bytes) {
+    if has_escapes
+        && let Some(text) = ISO_2022_JP.decode_without_bom_handling_and_without_replacement(bytes)
+    {
         return Cow::Owned(text.into_owned());
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -67,9 +75,19 @@ pub(crate) fn guess<'a>(bytes: &'a [u8], declared: Option<&str>) -> Cow<'a, str>
         return Cow::Owned(text.into_owned());
     }
     // EUC's kana are A4 and A5 followed by another high byte: no Latin word has several of them.
-    let kana = bytes.windows(2).filter(|pair| matches!(pair[0], 0xa4 | 0xa5) && pair[1] >= 0xa1).count();
-    if kana >= 2 && let Some(text) = EUC_JP.decode_without_bom_handling_and_without_replacement(bytes) {
+    let kana = bytes
+        .windows(2)
+        .filter(|pair| matches!(pair[0], 0xa4 | 0xa5) && pair[1] >= 0xa1)
+        .count();
+    if kana >= 2
+        && let Some(text) = EUC_JP.decode_without_bom_handling_and_without_replacement(bytes)
+    {
         return Cow::Owned(text.into_owned());
     }
-    Cow::Owned(WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
+    Cow::Owned(
+        WINDOWS_1252
+            .decode_without_bom_handling(bytes)
+            .0
+            .into_owned(),
+    )
 }

@@ -23,15 +23,19 @@ impl Dissected {
                 let data = self.contents(raw, *container)?;
                 let limits = tnef::Limits {
                     max_items: item + 1,
-                    max_depth: 4,
+                    max_depth: tnef::DEPTH,
                 };
                 let read = tnef::read(&data, &limits);
-                Some(Cow::Owned(read.items.get(*item)?.contents(&data).bytes.into_owned()))
+                Some(Cow::Owned(
+                    read.items.get(*item)?.contents(&data).bytes.into_owned(),
+                ))
             }
             Source::Text { container, start } => {
                 let text = self.contents(raw, *container)?;
                 let mut file = Vec::new();
-                uuencode::decode(text.get(*start..)?, &mut |bytes| file.extend_from_slice(bytes));
+                uuencode::decode(text.get(*start..)?, &mut |bytes| {
+                    file.extend_from_slice(bytes)
+                });
                 Some(Cow::Owned(file))
             }
         }

@@ -20,7 +20,12 @@ impl TransferEncoding {
     /// Reads the value of Content-Transfer-Encoding. `None`: it names an encoding that nobody knows.
     pub(crate) fn of(value: &str) -> Option<Self> {
         // Comments, parameters and quotes do not belong here, and occur.
-        let token = value.split([';', '(']).next().unwrap_or_default().trim().trim_matches('"');
+        let token = value
+            .split([';', '('])
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_matches('"');
         match token.to_ascii_lowercase().as_str() {
             "" | "7bit" | "8bit" | "binary" | "7-bit" | "8-bit" | "none" => Some(Self::Identity),
             "base64" => Some(Self::Base64),
@@ -32,7 +37,11 @@ impl TransferEncoding {
 }
 
 /// Decodes a body into `sink`, piece by piece.
-pub(crate) fn decode(encoding: TransferEncoding, body: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
+pub(crate) fn decode(
+    encoding: TransferEncoding,
+    body: &[u8],
+    sink: &mut dyn FnMut(&[u8]),
+) -> Vec<Defect> {
     match encoding {
         TransferEncoding::Identity => {
             sink(body);
@@ -68,7 +77,10 @@ fn quoted_printable(body: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
     let mut rest = body;
     let mut out = Vec::with_capacity(256);
     while !rest.is_empty() {
-        let length = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let length = rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at(length);
         rest = after;
         let end = match line {
@@ -87,7 +99,10 @@ fn quoted_printable(body: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
         while at < content.len() {
             let mut byte = content[at];
             if byte == b'=' {
-                match (content.get(at + 1).copied().and_then(hex), content.get(at + 2).copied().and_then(hex)) {
+                match (
+                    content.get(at + 1).copied().and_then(hex),
+                    content.get(at + 2).copied().and_then(hex),
+                ) {
                     (Some(high), Some(low)) => {
                         byte = high << 4 | low;
                         at += 2;
@@ -113,6 +128,9 @@ fn quoted_printable(body: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
 }
 
 fn trim_blank_end(line: &[u8]) -> &[u8] {
-    let end = line.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |at| at + 1);
+    let end = line
+        .iter()
+        .rposition(|byte| !matches!(byte, b' ' | b'\t'))
+        .map_or(0, |at| at + 1);
     &line[..end]
 }

@@ -33,7 +33,10 @@ pub(crate) struct Block {
 /// Where the line that begins at `start` ends, and where the next one begins. A bare CR ends a line too: mails with the
 /// line ends of old Macs exist, and Python's `email` reads them so.
 pub(crate) fn line(raw: &[u8], start: usize) -> (usize, usize) {
-    match raw[start..].iter().position(|&byte| byte == b'\n' || byte == b'\r') {
+    match raw[start..]
+        .iter()
+        .position(|&byte| byte == b'\n' || byte == b'\r')
+    {
         None => (raw.len(), raw.len()),
         Some(length) => {
             let end = start + length;
@@ -56,11 +59,21 @@ pub(crate) fn read(
         ..Block::default()
     };
     let mut at = start;
+    let limit = start.saturating_add(max_bytes);
+    // That the field before was beyond the limit, and so what is folded under it too.
+    let mut is_skipping = false;
+    if start == 0 && raw.starts_with(b"\xef\xbb\xbf") {
+        block.note("byte-order-mark", "the mail begins with a byte order mark");
+        at = 3;
+    }
     while at < raw.len() {
         let (end, next) = line(raw, at);
         let text = &raw[at..end];
         if is_boundary(text) {
-            block.note("no-empty-line", "a boundary follows the header without an empty line");
+            block.note(
+                "no-empty-line",
+                "a boundary follows the header without an empty line",
+            );
             block.body = at;
             return block;
         }
@@ -72,36 +85,42 @@ pub(crate) fn read(
         if is_folded && !block.fields.is_empty() {
             // A line of white space only is the continuation of a field by the letter of RFC 822, and the empty line of
             // a careless program in practice, when a field does not follow.
-            if text.iter().all(u8::is_ascii_whitespace) && !(next < raw.len() && starts_field(raw, next)) {
+            if text.iter().all(u8::is_ascii_whitespace) && !goes_on(raw, next) {
                 block.body = next;
-                block.note("blank-header-line", "the line after the header is not empty, but white space");
+                block.note(
+                    "blank-header-line",
+                    "the line after the header is not empty, but white space",
+                );
                 return block;
             }
-            if !block.is_cut
-                && let Some(last) = block.fields.last_mut()
-            {
-                last.value.end = end;
+            if !is_skipping && let Some(last) = block.fields.last_mut() {
                 last.whole.end = next;
+                last.value.end = end.min(limit).max(last.value.start);
+            }
+            if end > limit {
+                block.cut(max_bytes);
             }
         } else if let Some(colon) = colon(text) {
-            if at - start >= max_bytes {
-                if !block.is_cut {
-                    block.note("long-header", format!("the header is longer than {max_bytes} bytes; the rest of it was not read"));
-                }
-                block.is_cut = true;
-            } else {
+            is_skipping = at + colon >= limit;
+            if !is_skipping {
                 block.fields.push(Field {
                     name: String::from_utf8_lossy(text[..colon].trim_ascii_end()).into_owned(),
-                    value: at + colon + 1..end,
+                    value: at + colon + 1..end.min(limit).max(at + colon + 1),
                     whole: at..next,
                 });
             }
+            if end > limit {
+                block.cut(max_bytes);
+            }
         } else if is_mbox_line(text) && at == start {
             block.note("mbox-line", "the mail begins with a line of an mbox file");
-        } else if next < raw.len() && (starts_field(raw, next) || is_folded && starts_block(raw, next)) {
+        } else if goes_on(raw, next) {
             block.note("no-colon", "a line of the header has no colon");
         } else {
-            block.note("no-empty-line", "the body follows the header without an empty line");
+            block.note(
+                "no-empty-line",
+                "the body follows the header without an empty line",
+            );
             block.body = at;
             return block;
         }
@@ -114,6 +133,14 @@ pub(crate) fn read(
 }
 
 impl Block {
+    fn cut(&mut self, max_bytes: usize) {
+        self.is_cut = true;
+        self.note(
+            "long-header",
+            format!("the header is longer than {max_bytes} bytes; the rest of it was not read"),
+        );
+    }
+
     fn note(&mut self, name: &'static str, sentence: impl Into<String>) {
         if !self.defects.iter().any(|defect| defect.name == name) {
             self.defects.push(Defect::new(name, sentence));
@@ -131,6 +158,12 @@ fn colon(text: &[u8]) -> Option<usize> {
 fn starts_field(raw: &[u8], at: usize) -> bool {
     let (end, _) = line(raw, at);
     colon(&raw[at..end]).is_some()
+}
+
+/// Whether the line is a field or a folded line before one.
+fn goes_on(raw: &[u8], at: usize) -> bool {
+    at < raw.len()
+        && (starts_field(raw, at) || matches!(raw[at], b' ' | b'\t') && starts_block(raw, at))
 }
 
 /// Whether one of the next few lines is a field: folded lines may stand between.

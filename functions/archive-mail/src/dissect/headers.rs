@@ -61,13 +61,18 @@ pub struct Headers {
 impl Headers {
     /// The values of all fields of a name, topmost first, decoded. `raw` is the mail they were read from.
     pub fn all<'a>(&'a self, raw: &'a [u8], name: &'a str) -> impl Iterator<Item = String> + 'a {
-        let fields = self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+        let fields = self
+            .fields
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name));
         fields.map(move |field| words::text(raw.get(field.value.clone()).unwrap_or_default(), None))
     }
 
     /// Whether there is a field of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields
+            .iter()
+            .any(|field| field.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -90,7 +95,12 @@ const SINGLE: [&str; 14] = [
 ];
 
 /// Reads the header of the mail that grew into `tree`.
-pub(crate) fn read(raw: &[u8], block: Block, declared: Option<&str>, defects: &mut Vec<Defect>) -> Headers {
+pub(crate) fn read(
+    raw: &[u8],
+    block: Block,
+    declared: Option<&str>,
+    defects: &mut Vec<Defect>,
+) -> Headers {
     let mut reader = Reader {
         raw,
         fields: &block.fields,
@@ -119,22 +129,41 @@ pub(crate) fn read(raw: &[u8], block: Block, declared: Option<&str>, defects: &m
         fields: Vec::new(),
     };
     for name in reader.odd {
-        defects.push(Defect::new("odd-address", format!("the field `{name}` holds something that is no address")));
+        defects.push(Defect::new(
+            "odd-address",
+            format!("the field `{name}` holds something that is no address"),
+        ));
     }
     for name in SINGLE {
-        let count = block.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).count();
+        let count = block
+            .fields
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name))
+            .count();
         if count > 1 {
-            defects.push(Defect::new("repeated-field", format!("the field `{name}` is there {count} times")));
+            defects.push(Defect::new(
+                "repeated-field",
+                format!("the field `{name}` is there {count} times"),
+            ));
         }
     }
     if headers.from.is_empty() {
-        defects.push(Defect::new("no-from", "the mail does not say whom it is from"));
+        defects.push(Defect::new(
+            "no-from",
+            "the mail does not say whom it is from",
+        ));
     }
     if headers.date.is_none() {
-        defects.push(Defect::new("no-date", "the mail has no date that can be read"));
+        defects.push(Defect::new(
+            "no-date",
+            "the mail has no date that can be read",
+        ));
     }
     if raw[block.range.clone()].iter().any(|byte| !byte.is_ascii()) {
-        defects.push(Defect::new("raw-header-bytes", "the header has bytes that are not ASCII"));
+        defects.push(Defect::new(
+            "raw-header-bytes",
+            "the header has bytes that are not ASCII",
+        ));
     }
     headers.fields = block.fields;
     headers
@@ -150,13 +179,17 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn values(&self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (raw, fields) = (self.raw, self.fields);
-        let fields = fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+        let fields = fields
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name));
         fields.map(|field| &raw[field.value.clone()])
     }
 
     /// The topmost field.
     fn text(&self, name: &'a str) -> Option<String> {
-        self.values(name).next().map(|value| words::text(value, self.declared))
+        self.values(name)
+            .next()
+            .map(|value| words::text(value, self.declared))
     }
 
     fn ids(&self, name: &'a str) -> Vec<String> {
@@ -183,7 +216,8 @@ impl<'a> Reader<'a> {
         let mut is_odd = false;
         for value in self.values(name).collect::<Vec<_>>() {
             let line = words::unfold(value);
-            let (addresses, is_this_odd) = addresses::parse(&charset::guess(&line, self.declared), self.declared);
+            let (addresses, is_this_odd) =
+                addresses::parse(&charset::guess(&line, self.declared), self.declared);
             all.extend(addresses);
             is_odd |= is_this_odd;
         }
@@ -194,16 +228,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a date in any of the forms that `mail-parser` knows.
+/// Reads a date in any of the forms that `mail-parser` knows, or with a year of two digits, which chrono knows.
 fn date(text: &str) -> Option<DateTime<Utc>> {
-    let parsed = catch_unwind(AssertUnwindSafe(|| mail_parser::DateTime::parse_rfc822(text))).ok()??;
-    parsed.is_valid().then(|| DateTime::from_timestamp(parsed.to_timestamp(), 0)).flatten()
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        mail_parser::DateTime::parse_rfc822(text)
+    }))
+    .ok()
+    .flatten();
+    parsed
+        .filter(|parsed| parsed.is_valid() && parsed.year > 99)
+        .and_then(|parsed| DateTime::from_timestamp(parsed.to_timestamp(), 0))
+        .or_else(|| {
+            DateTime::parse_from_rfc2822(text)
+                .ok()
+                .map(|date| date.to_utc())
+        })
 }
 
 /// The Subject of another mail, to name it by.
 pub(crate) fn subject_of(mail: &[u8], max_header_bytes: usize) -> Option<String> {
     let block = super::fields::read(mail, 0, max_header_bytes, |_| false);
-    let subject = block.fields.iter().find(|field| field.name.eq_ignore_ascii_case("subject"))?;
+    let subject = block
+        .fields
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case("subject"))?;
     let subject = words::text(&mail[subject.value.clone()], None);
     (!subject.is_empty()).then_some(subject)
 }

@@ -29,14 +29,14 @@ mod tests;
 
 use std::ops::Range;
 
-pub use self::headers::{Address, Headers};
-pub use self::linked::{Link, NotLinked, linked};
-pub use self::decode::TransferEncoding;
-pub use self::protection::Protection;
 pub(crate) use self::charset::encode_charset;
+pub use self::decode::TransferEncoding;
 pub(crate) use self::decode::{TransferEncoding as Encoding, decode_to_vec};
 pub(crate) use self::fields::Field;
+pub use self::headers::{Address, Headers};
+pub use self::linked::{Link, NotLinked, linked};
 pub(crate) use self::names::SafeNames;
+pub use self::protection::Protection;
 pub(crate) use self::tree::Node;
 
 /// How much of a mail is looked at. What is beyond is told as a defect and stays in the raw mail.
@@ -199,7 +199,12 @@ pub fn dissect(raw: &[u8], limits: &Limits) -> Dissected {
         ..Dissected::default()
     };
     let header = std::mem::take(&mut tree.header);
-    dissected.headers = headers::read(raw, header, tree.declared.as_deref(), &mut dissected.defects);
+    dissected.headers = headers::read(
+        raw,
+        header,
+        tree.declared.as_deref(),
+        &mut dissected.defects,
+    );
     if raw.len() > limits.max_bytes {
         dissected.defects.push(Defect::new(
             "too-large",

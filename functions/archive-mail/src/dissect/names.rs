@@ -18,7 +18,10 @@ pub(crate) struct SafeNames {
 impl SafeNames {
     /// A safe name for `original`, or else for `fallback`, that no other part has.
     pub(crate) fn give(&mut self, original: Option<&str>, fallback: &str) -> String {
-        let name = original.and_then(safe).or_else(|| safe(fallback)).unwrap_or_else(|| "part".to_owned());
+        let name = original
+            .and_then(safe)
+            .or_else(|| safe(fallback))
+            .unwrap_or_else(|| "part".to_owned());
         let mut unique = name.clone();
         let mut number = 2_usize;
         while !self.taken.insert(unique.to_lowercase()) {
@@ -53,15 +56,26 @@ fn safe(original: &str) -> Option<String> {
     }
     // Windows drops spaces and dots at the end. `a.exe.` would open as a program.
     let name = name.trim().trim_end_matches(['.', ' ']);
-    if name.is_empty() || name.chars().all(|character| matches!(character, '.' | ' ' | '_' | '\u{fffd}')) {
+    if name.is_empty()
+        || name
+            .chars()
+            .all(|character| matches!(character, '.' | ' ' | '_' | '\u{fffd}'))
+    {
         return None;
     }
-    let name = if is_reserved(name) { format!("_{name}") } else { name.to_owned() };
+    let name = if is_reserved(name) {
+        format!("_{name}")
+    } else {
+        name.to_owned()
+    };
     if name.len() <= MAX_BYTES {
         return Some(name);
     }
     let (stem, extension) = split(&name);
-    Some(format!("{}{extension}", shorten(stem, MAX_BYTES - extension.len()).trim_end()))
+    Some(format!(
+        "{}{extension}",
+        shorten(stem, MAX_BYTES - extension.len()).trim_end()
+    ))
 }
 
 /// Characters that show nothing, or turn the direction of what follows, so that `exe.fdp` reads as `pdf.exe`.
@@ -75,12 +89,19 @@ fn is_invisible(character: char) -> bool {
 /// Names that Windows gives to devices, with any extension.
 /// <https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file>
 fn is_reserved(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_ascii_uppercase();
     let mut characters = stem.chars();
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$")
-        || (stem.starts_with("COM") || stem.starts_with("LPT"))
-            && stem.chars().count() == 4
-            && matches!(characters.next_back(), Some('0'..='9' | '¹' | '²' | '³'))
+    matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$"
+    ) || (stem.starts_with("COM") || stem.starts_with("LPT"))
+        && stem.chars().count() == 4
+        && matches!(characters.next_back(), Some('0'..='9' | '¹' | '²' | '³'))
 }
 
 /// A name as what is before its extension, and the extension with its dot.
@@ -124,8 +145,11 @@ pub(crate) fn extension(content_type: &str) -> &'static str {
         "image/tiff" => "tif",
         "image/webp" => "webp",
         "message/rfc822" | "message/global" => "eml",
-        "message/delivery-status" | "message/disposition-notification" | "message/feedback-report"
-        | "message/external-body" | "text/rfc822-headers" => "txt",
+        "message/delivery-status"
+        | "message/disposition-notification"
+        | "message/feedback-report"
+        | "message/external-body"
+        | "text/rfc822-headers" => "txt",
         "text/calendar" => "ics",
         "text/css" => "css",
         "text/csv" => "csv",

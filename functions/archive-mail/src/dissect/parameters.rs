@@ -8,6 +8,9 @@ use super::words;
 /// The longest parameter that is read. RFC 2046 allows boundaries of 70 characters; names of 255 bytes may be encoded.
 const MAX_VALUE: usize = 16 * 1024;
 
+/// The most parameters that are read: a name in pieces of RFC 2231 has several, and none has a hundred.
+const MAX_PARAMETERS: usize = 100;
+
 /// A value and its parameters.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parameterised {
@@ -46,7 +49,10 @@ impl Parameterised {
     }
 
     fn raw(&self, name: &str) -> Option<&[u8]> {
-        let found = self.parameters.iter().find(|(candidate, _)| candidate == name);
+        let found = self
+            .parameters
+            .iter()
+            .find(|(candidate, _)| candidate == name);
         found.map(|(_, value)| value.as_slice())
     }
 
@@ -54,7 +60,10 @@ impl Parameterised {
     fn segments(&self, name: &str, declared: Option<&str>) -> Option<String> {
         let mut segments: Vec<(u32, bool, &[u8])> = Vec::new();
         for (candidate, value) in &self.parameters {
-            let Some(number) = candidate.strip_prefix(name).and_then(|rest| rest.strip_prefix('*')) else {
+            let Some(number) = candidate
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('*'))
+            else {
                 continue;
             };
             let (number, is_extended) = match number.strip_suffix('*') {
@@ -110,7 +119,10 @@ impl Extended {
     }
 
     fn decode(&self, declared: Option<&str>) -> String {
-        let known = self.charset.as_deref().filter(|charset| !charset.is_empty());
+        let known = self
+            .charset
+            .as_deref()
+            .filter(|charset| !charset.is_empty());
         known
             .and_then(|charset| decode_charset(charset, &self.bytes))
             .unwrap_or_else(|| guess(&self.bytes, declared).into_owned())
@@ -138,12 +150,17 @@ pub(crate) fn percent(value: &[u8], out: &mut Vec<u8>) {
 /// Reads a value, which may still be folded.
 pub(crate) fn parse(value: &[u8]) -> Parameterised {
     let value = words::unfold(value);
-    let mut scanner = Scanner { text: &value, at: 0 };
+    let mut scanner = Scanner {
+        text: &value,
+        at: 0,
+    };
     let mut parsed = Parameterised {
         value: scanner.main(),
         ..Parameterised::default()
     };
-    while let Some(name) = scanner.name() {
+    while parsed.parameters.len() < MAX_PARAMETERS
+        && let Some(name) = scanner.name()
+    {
         let (value, is_closed) = scanner.value(&name);
         parsed.is_unclosed |= !is_closed;
         parsed.parameters.push((name, value));
@@ -172,7 +189,9 @@ impl Scanner<'_> {
     /// The value itself. Between it and the first parameter a semicolon belongs, and a space must do.
     fn main(&mut self) -> String {
         self.take_until(|byte| !byte.is_ascii_whitespace() && byte != b':');
-        let mut value = self.take_until(|byte| matches!(byte, b';' | b' ' | b'\t' | b'(')).to_vec();
+        let mut value = self
+            .take_until(|byte| matches!(byte, b';' | b' ' | b'\t' | b'('))
+            .to_vec();
         // `multipart / mixed` has its slash among spaces.
         let rest = self.text[self.at..].trim_ascii_start();
         if !value.contains(&b'/') && rest.starts_with(b"/") || value.ends_with(b"/") {
@@ -180,9 +199,13 @@ impl Scanner<'_> {
             if !value.ends_with(b"/") {
                 value.push(b'/');
             }
-            value.extend_from_slice(self.take_until(|byte| matches!(byte, b';' | b' ' | b'\t' | b'(')));
+            value.extend_from_slice(
+                self.take_until(|byte| matches!(byte, b';' | b' ' | b'\t' | b'(')),
+            );
         }
-        String::from_utf8_lossy(&value).trim_matches('"').to_ascii_lowercase()
+        String::from_utf8_lossy(&value)
+            .trim_matches('"')
+            .to_ascii_lowercase()
     }
 
     /// The next parameter's name; leaves the scanner at its value.
@@ -194,7 +217,9 @@ impl Scanner<'_> {
                 self.comment();
                 continue;
             }
-            let name = self.take_until(|byte| matches!(byte, b'=' | b';' | b' ' | b'\t')).to_ascii_lowercase();
+            let name = self
+                .take_until(|byte| matches!(byte, b'=' | b';' | b' ' | b'\t'))
+                .to_ascii_lowercase();
             let here = self.at;
             self.take_until(|byte| !matches!(byte, b' ' | b'\t'));
             if self.peek() == Some(b'=') {
@@ -233,19 +258,30 @@ impl Scanner<'_> {
             return self.quoted();
         }
         let rest = &self.text[self.at..];
-        let mut end = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
+        let rest = &rest[..rest.len().min(MAX_VALUE)];
+        let mut end = rest
+            .iter()
+            .position(|&byte| byte == b';')
+            .unwrap_or(rest.len());
         // Where a semicolon is missing, the next well-known parameter ends the value.
-        let spaces = rest[..end].iter().enumerate().filter(|(_, byte)| matches!(byte, b' ' | b'\t'));
-        if let Some((space, _)) = spaces.clone().find(|(space, _)| begins_parameter(&rest[space + 1..])) {
+        let spaces = rest[..end]
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| matches!(byte, b' ' | b'\t'));
+        if let Some((space, _)) = spaces
+            .clone()
+            .find(|(space, _)| begins_parameter(&rest[space + 1..]))
+        {
             end = space;
-        } else if !matches!(name.split('*').next(), Some("filename" | "name" | "boundary"))
-            && let Some((space, _)) = spaces.clone().next()
+        } else if !matches!(
+            name.split('*').next(),
+            Some("filename" | "name" | "boundary")
+        ) && let Some((space, _)) = spaces.clone().next()
         {
             end = space;
         }
         self.at += end;
-        let value = rest[..end].trim_ascii();
-        (value[..value.len().min(MAX_VALUE)].to_vec(), true)
+        (rest[..end].trim_ascii().to_vec(), true)
     }
 
     /// Only quotes and backslashes are escaped: programs that write `"C:\temp"` escape nothing.
@@ -272,9 +308,16 @@ impl Scanner<'_> {
 
 fn begins_parameter(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
-    let Some(end) = text.iter().take(16).position(|byte| matches!(byte, b'=' | b'*')) else {
+    let Some(end) = text
+        .iter()
+        .take(16)
+        .position(|byte| matches!(byte, b'=' | b'*'))
+    else {
         return false;
     };
     let name = text[..end].to_ascii_lowercase();
-    matches!(name.as_slice(), b"boundary" | b"charset" | b"filename" | b"format" | b"name" | b"size" | b"type")
+    matches!(
+        name.as_slice(),
+        b"boundary" | b"charset" | b"filename" | b"format" | b"name" | b"size" | b"type"
+    )
 }

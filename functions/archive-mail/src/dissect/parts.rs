@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::names::{extension, split};
 use super::tree::Tree;
-use super::{Defect, Disposition, Dissected, Encoding, Limits, Node, Part, Role, SafeNames, Source, decode, headers, parameters, protection, tnef, uuencode};
+use super::{
+    Defect, Disposition, Dissected, Encoding, Limits, Node, Part, Role, SafeNames, Source, decode,
+    headers, parameters, protection, tnef, uuencode,
+};
 
 /// Lists the parts of a mail.
 pub(crate) fn list(raw: &[u8], tree: Tree, limits: &Limits, dissected: &mut Dissected) {
@@ -17,7 +20,10 @@ pub(crate) fn list(raw: &[u8], tree: Tree, limits: &Limits, dissected: &mut Diss
         limits,
         shown,
         names: SafeNames::default(),
-        budget: limits.max_decoded_ratio.saturating_mul(raw.len() as u64).max(1024 * 1024),
+        budget: limits
+            .max_decoded_ratio
+            .saturating_mul(raw.len() as u64)
+            .max(1024 * 1024),
         declared: tree.declared,
         dissected,
     };
@@ -25,6 +31,9 @@ pub(crate) fn list(raw: &[u8], tree: Tree, limits: &Limits, dissected: &mut Diss
         lister.node(node);
     }
 }
+
+/// The most files out of one part. Each is decoded with all of the part around it.
+const MOST_INSIDE: usize = 100;
 
 struct Lister<'a> {
     raw: &'a [u8],
@@ -44,13 +53,19 @@ impl Lister<'_> {
         if self.dissected.protection.is_none() {
             self.dissected.protection = protection::of_node(node, number == 0);
         }
-        if node.is_multipart {
+        if node.is_multipart || number == 0 {
             self.dissected.defects.extend(node.defects.iter().cloned());
+        }
+        if node.is_multipart {
             return;
         }
         let parent = node.parent.map(|parent| &self.dissected.nodes[parent]);
         let body = &self.raw[node.body.clone()];
-        let mut defects = node.defects.clone();
+        let mut defects = if number == 0 {
+            Vec::new()
+        } else {
+            node.defects.clone()
+        };
         let role = role(node, parent, self.dissected.parts.is_empty(), &self.shown);
         let (size, sha256, wrong) = measure(node.content.encoding, body);
         defects.extend(wrong);
@@ -60,13 +75,20 @@ impl Lister<'_> {
                 let mail = decode_start(content.encoding, body, self.limits.max_header_bytes);
                 let subject = headers::subject_of(&mail, self.limits.max_header_bytes);
                 // A subject is a sentence, not a path: its slashes do not cut it.
-                (None, subject.map(|subject| format!("{}.eml", subject.replace(['/', '\\'], "_"))))
+                (
+                    None,
+                    subject.map(|subject| format!("{}.eml", subject.replace(['/', '\\'], "_"))),
+                )
             }
-            (Some(name), Role::NestedMail) if split(name).1.is_empty() => (Some(format!("{name}.eml")), None),
+            (Some(name), Role::NestedMail) if split(name).1.is_empty() => {
+                (Some(format!("{name}.eml")), None)
+            }
             (name, _) => (name.clone(), None),
         };
         let by_path = format!("part-{}.{}", node.path, extension(&content.media));
-        let name = self.names.give(original.as_deref().or(fallback.as_deref()), &by_path);
+        let name = self
+            .names
+            .give(original.as_deref().or(fallback.as_deref()), &by_path);
         let part = Part {
             path: node.path.clone(),
             content_type: content.media.clone(),
@@ -104,12 +126,14 @@ impl Lister<'_> {
             return;
         };
         let limits = tnef::Limits {
-            max_items: self.limits.max_parts,
-            max_depth: 4,
+            max_items: MOST_INSIDE,
+            max_depth: tnef::DEPTH,
         };
         let read = tnef::read(&data, &limits);
         let place = &mut self.dissected.parts[container];
         place.defects.extend(read.defects);
+        self.dissected.is_truncated |= read.is_cut;
+        let place = &mut self.dissected.parts[container];
         if !read.is_tnef {
             place.role = Role::Attachment;
             return;
@@ -121,7 +145,10 @@ impl Lister<'_> {
             }
             let contents = found.contents(&data);
             let bytes = contents.bytes.as_ref();
-            let mut original = found.name.as_ref().map(|name| name.decode(self.declared.as_deref()));
+            let mut original = found
+                .name
+                .as_ref()
+                .map(|name| name.decode(self.declared.as_deref()));
             if let Some(name) = &original
                 && name.trim().is_empty()
             {
@@ -130,7 +157,10 @@ impl Lister<'_> {
             self.spend(bytes.len() as u64);
             let (size, sha256, _) = measure(Encoding::Identity, bytes);
             let path_of_item = format!("{path}.{}", item + 1);
-            let media = found.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+            let media = found
+                .content_type
+                .clone()
+                .unwrap_or_else(|| "application/octet-stream".to_owned());
             let fallback = match found.fixed_name {
                 Some(name) => name.to_owned(),
                 None => format!("part-{path_of_item}.{}", extension(&media)),
@@ -147,7 +177,9 @@ impl Lister<'_> {
                 sha256,
                 range: self.dissected.parts[container].range.clone(),
                 encoding: self.dissected.parts[container].encoding,
-                role: Role::FromTnef { container: path.clone() },
+                role: Role::FromTnef {
+                    container: path.clone(),
+                },
                 defects: contents.defects,
                 source: Source::Tnef { container, item },
             };
@@ -164,7 +196,18 @@ impl Lister<'_> {
             self.dissected.protection = protection::of_text(&text);
         }
         let path = self.dissected.parts[container].path.clone();
-        for (item, found) in uuencode::find(&text, self.limits.max_parts).into_iter().enumerate() {
+        for (item, found) in uuencode::find(&text, MOST_INSIDE + 1)
+            .into_iter()
+            .enumerate()
+        {
+            if item == MOST_INSIDE {
+                self.cut(
+                    container,
+                    "too-many-parts",
+                    "it holds more files than are looked at",
+                );
+                return;
+            }
             if !self.has_room(container) {
                 return;
             }
@@ -174,11 +217,14 @@ impl Lister<'_> {
                 return;
             }
             self.spend(hash.size);
-            let original = super::charset::guess(&found.name, self.declared.as_deref()).into_owned();
+            let original =
+                super::charset::guess(&found.name, self.declared.as_deref()).into_owned();
             let path_of_item = format!("{path}.{}", item + 1);
             let (size, sha256) = hash.finish();
             let part = Part {
-                name: self.names.give(Some(&original), &format!("part-{path_of_item}.bin")),
+                name: self
+                    .names
+                    .give(Some(&original), &format!("part-{path_of_item}.bin")),
                 path: path_of_item,
                 content_type: "application/octet-stream".to_owned(),
                 charset: None,
@@ -189,9 +235,14 @@ impl Lister<'_> {
                 sha256,
                 range: self.dissected.parts[container].range.clone(),
                 encoding: Encoding::Uuencode,
-                role: Role::FromText { container: path.clone() },
+                role: Role::FromText {
+                    container: path.clone(),
+                },
                 defects,
-                source: Source::Text { container, start: found.start },
+                source: Source::Text {
+                    container,
+                    start: found.start,
+                },
             };
             self.dissected.parts.push(part);
         }
@@ -200,7 +251,11 @@ impl Lister<'_> {
     fn has_room(&mut self, container: usize) -> bool {
         let has_room = self.dissected.parts.len() < self.limits.max_parts.saturating_mul(2);
         if !has_room {
-            self.cut(container, "too-many-parts", "it holds more files than are looked at");
+            self.cut(
+                container,
+                "too-many-parts",
+                "it holds more files than are looked at",
+            );
         }
         has_room
     }
@@ -208,13 +263,19 @@ impl Lister<'_> {
     fn may_spend(&mut self, container: usize, size: u64) -> bool {
         let may = size <= self.budget;
         if !may {
-            self.cut(container, "too-much-inside", "what it holds is out of proportion to the mail, and was not unpacked");
+            self.cut(
+                container,
+                "too-much-inside",
+                "what it holds is out of proportion to the mail, and was not unpacked",
+            );
         }
         may
     }
 
     fn cut(&mut self, container: usize, name: &'static str, sentence: &str) {
-        self.dissected.parts[container].defects.push(Defect::new(name, sentence));
+        self.dissected.parts[container]
+            .defects
+            .push(Defect::new(name, sentence));
         self.dissected.is_truncated = true;
     }
 
@@ -233,7 +294,10 @@ enum Inner {
 fn role(node: &Node, parent: Option<&Node>, is_first: bool, shown: &HashSet<String>) -> Role {
     let content = &node.content;
     let name = content.name.as_deref().unwrap_or_default();
-    let is_shown = content.id.as_ref().is_some_and(|id| shown.contains(&id.to_lowercase()));
+    let is_shown = content
+        .id
+        .as_ref()
+        .is_some_and(|id| shown.contains(&id.to_lowercase()));
     match content.media.as_str() {
         "message/rfc822" | "message/global" => Role::NestedMail,
         media if media.starts_with("image/") && is_shown => Role::InlineImage,
@@ -249,7 +313,14 @@ fn role(node: &Node, parent: Option<&Node>, is_first: bool, shown: &HashSet<Stri
                 Role::Attachment
             }
         }
-        media if media.starts_with("text/") && parent.is_some_and(|parent| parent.content.media == "multipart/alternative") => Role::Body,
+        // A multipart without parts is a text if it is all there is.
+        media if media.starts_with("multipart/") && node.parent.is_none() => Role::Body,
+        media
+            if media.starts_with("text/")
+                && parent.is_some_and(|parent| parent.content.media == "multipart/alternative") =>
+        {
+            Role::Body
+        }
         _ => Role::Attachment,
     }
 }
@@ -267,8 +338,15 @@ impl Measure {
     }
 
     fn finish(self) -> (u64, String) {
-        let digits = self.hash.finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).collect::<Vec<_>>();
-        let digits = digits.into_iter().filter_map(|digit| char::from_digit(digit.into(), 16));
+        let digits = self
+            .hash
+            .finalize()
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .collect::<Vec<_>>();
+        let digits = digits
+            .into_iter()
+            .filter_map(|digit| char::from_digit(digit.into(), 16));
         (self.size, digits.collect())
     }
 }
@@ -293,23 +371,30 @@ fn shown_ids(raw: &[u8], nodes: &[Node]) -> HashSet<String> {
     if !nodes.iter().any(|node| node.content.id.is_some()) {
         return ids;
     }
-    for node in nodes.iter().filter(|node| !node.is_multipart && node.content.media == "text/html") {
+    for node in nodes
+        .iter()
+        .filter(|node| !node.is_multipart && node.content.media == "text/html")
+    {
         let mut scan = VecDeque::new();
-        decode::decode(node.content.encoding, &raw[node.body.clone()], &mut |bytes| {
-            for &byte in bytes {
-                if scan.len() == LONGEST_ID {
-                    look(&mut scan, &mut ids);
+        decode::decode(
+            node.content.encoding,
+            &raw[node.body.clone()],
+            &mut |bytes| {
+                for &byte in bytes {
+                    if scan.len() == LONGEST_ID {
+                        look(&mut scan, &mut ids);
+                    }
+                    scan.push_back(byte);
+                    // Only what may begin an address of this kind is kept.
+                    while !scan.is_empty() && !may_begin(&mut scan) {
+                        scan.pop_front();
+                    }
+                    if scan.len() > 4 && ends_id(byte) {
+                        look(&mut scan, &mut ids);
+                    }
                 }
-                scan.push_back(byte);
-                // Only what may begin an address of this kind is kept.
-                while !scan.is_empty() && !may_begin(&mut scan) {
-                    scan.pop_front();
-                }
-                if scan.len() > 4 && ends_id(byte) {
-                    look(&mut scan, &mut ids);
-                }
-            }
-        });
+            },
+        );
         look(&mut scan, &mut ids);
     }
     ids
@@ -320,7 +405,9 @@ const LONGEST_ID: usize = 998;
 
 fn may_begin(scan: &mut VecDeque<u8>) -> bool {
     let scheme = b"cid:";
-    scan.iter().zip(scheme).all(|(byte, wanted)| byte.eq_ignore_ascii_case(wanted))
+    scan.iter()
+        .zip(scheme)
+        .all(|(byte, wanted)| byte.eq_ignore_ascii_case(wanted))
 }
 
 fn ends_id(byte: u8) -> bool {
@@ -330,7 +417,10 @@ fn ends_id(byte: u8) -> bool {
 fn look(scan: &mut VecDeque<u8>, ids: &mut HashSet<String>) {
     let bytes: Vec<u8> = scan.drain(..).collect();
     if bytes.len() > 4 {
-        let end = bytes.iter().position(|&byte| ends_id(byte)).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|&byte| ends_id(byte))
+            .unwrap_or(bytes.len());
         let mut id = Vec::new();
         parameters::percent(&bytes[4..end], &mut id);
         ids.insert(String::from_utf8_lossy(&id).to_lowercase());

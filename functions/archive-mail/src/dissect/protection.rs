@@ -15,23 +15,36 @@ pub enum Protection {
 /// What the types of the parts say. A file that was encrypted on its own and then attached protects nothing but itself.
 pub(crate) fn of_node(node: &Node, is_root: bool) -> Option<Protection> {
     let content = &node.content;
-    let kind = content.kind.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let kind = content
+        .kind
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     match content.media.as_str() {
         "multipart/signed" if kind.contains("pgp") => Some(Protection::Signed("PGP/MIME")),
         "multipart/signed" => Some(Protection::Signed("S/MIME")),
-        "multipart/encrypted" | "application/pgp-encrypted" => Some(Protection::Encrypted("PGP/MIME")),
+        "multipart/encrypted" | "application/pgp-encrypted" => {
+            Some(Protection::Encrypted("PGP/MIME"))
+        }
         "application/pkcs7-mime" | "application/x-pkcs7-mime" => Some(match kind.as_str() {
             "signed-data" => Protection::Signed("S/MIME"),
             _ => Protection::Encrypted("S/MIME"),
         }),
-        "application/pkcs7-signature" | "application/x-pkcs7-signature" => Some(Protection::Signed("S/MIME")),
+        "application/pkcs7-signature" | "application/x-pkcs7-signature" => {
+            Some(Protection::Signed("S/MIME"))
+        }
         "application/pgp-signature" if content.disposition != Disposition::Attachment => {
             Some(Protection::Signed("PGP/MIME"))
         }
         // Gateways that do not know S/MIME send it like this. RFC 8551, section 3.2.1, tells it by the name.
         "application/octet-stream" if is_root => {
-            let name = content.name.as_deref().unwrap_or_default().to_ascii_lowercase();
-            name.ends_with(".p7m").then_some(Protection::Encrypted("S/MIME"))
+            let name = content
+                .name
+                .as_deref()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            name.ends_with(".p7m")
+                .then_some(Protection::Encrypted("S/MIME"))
         }
         _ => None,
     }

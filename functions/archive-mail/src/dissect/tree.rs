@@ -100,9 +100,14 @@ impl Grower<'_> {
                     (end_of_content, at) = (end, next);
                     continue;
                 };
+                if is_last && self.open[depth].children == 0 {
+                    // An end without a beginning: what is before it is no part, and must not get lost.
+                    (end_of_content, at) = (end, next);
+                    continue;
+                }
                 self.end_leaf(end_of_content);
                 self.close(depth + 1, end_of_content, true);
-                if is_last && self.open[depth].children > 0 {
+                if is_last {
                     self.close(depth, end_of_content, false);
                     (end_of_content, at) = (end, next);
                     continue;
@@ -113,7 +118,10 @@ impl Grower<'_> {
             if self.tree.nodes.len() >= self.limits.max_parts {
                 self.tree.defects.push(Defect::new(
                     "too-many-parts",
-                    format!("the mail has more than {} parts; the rest was not looked at", self.limits.max_parts),
+                    format!(
+                        "the mail has more than {} parts; the rest was not looked at",
+                        self.limits.max_parts
+                    ),
                 ));
                 self.tree.is_truncated = true;
                 self.close(0, raw.len(), false);
@@ -130,9 +138,16 @@ impl Grower<'_> {
             line.starts_with(b"--") && delimiter(open, line).is_some()
         });
         let parent = open.last().map(|open| open.node);
-        let is_in_digest = parent.is_some_and(|parent| self.tree.nodes[parent].content.media == "multipart/digest");
+        let is_in_digest = parent
+            .is_some_and(|parent| self.tree.nodes[parent].content.media == "multipart/digest");
         let mut defects = std::mem::take(&mut block.defects);
-        let (content, kind) = content(self.raw, &block, is_in_digest, self.tree.declared.as_deref(), &mut defects);
+        let (content, kind) = content(
+            self.raw,
+            &block,
+            is_in_digest,
+            self.tree.declared.as_deref(),
+            &mut defects,
+        );
         let path = match open.last() {
             None => String::new(),
             Some(open) => {
@@ -166,7 +181,10 @@ impl Grower<'_> {
             if boundary.is_some() && self.open.len() >= self.limits.max_depth {
                 defects.push(Defect::new(
                     "too-deep",
-                    format!("multiparts are nested more than {} deep; this one was kept whole", self.limits.max_depth),
+                    format!(
+                        "multiparts are nested more than {} deep; this one was kept whole",
+                        self.limits.max_depth
+                    ),
                 ));
                 self.tree.is_truncated = true;
                 boundary = None;
@@ -213,9 +231,15 @@ impl Grower<'_> {
             if open.children == 0 {
                 // No part begins: what is there is one part, and must not get lost.
                 node.is_multipart = false;
-                node.defects.push(Defect::new("empty-multipart", "the boundary of the multipart is nowhere in it"));
+                node.defects.push(Defect::new(
+                    "empty-multipart",
+                    "the boundary of the multipart is nowhere in it",
+                ));
             } else if is_missing {
-                node.defects.push(Defect::new("unclosed-multipart", "the multipart has no closing boundary"));
+                node.defects.push(Defect::new(
+                    "unclosed-multipart",
+                    "the multipart has no closing boundary",
+                ));
             }
         }
     }
@@ -228,9 +252,13 @@ impl Grower<'_> {
             root.path = "1".to_owned();
         }
         let header = &self.raw[self.tree.header.range.clone()];
-        let is_bare = |(at, &byte): (usize, &u8)| byte == b'\r' && header.get(at + 1) != Some(&b'\n');
+        let is_bare =
+            |(at, &byte): (usize, &u8)| byte == b'\r' && header.get(at + 1) != Some(&b'\n');
         if header.iter().enumerate().any(is_bare) {
-            self.tree.defects.push(Defect::new("bare-cr", "a line of the header ends with a CR alone"));
+            self.tree.defects.push(Defect::new(
+                "bare-cr",
+                "a line of the header ends with a CR alone",
+            ));
         }
     }
 }
@@ -280,13 +308,22 @@ fn content(
     defects: &mut Vec<Defect>,
 ) -> (Content, Parameterised) {
     let value = |name: &str| {
-        let field = block.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+        let field = block
+            .fields
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case(name))?;
         Some(&raw[field.value.clone()])
     };
     let kind = value("Content-Type").map(parameters::parse);
-    let disposition = value("Content-Disposition").map(parameters::parse).unwrap_or_default();
+    let disposition = value("Content-Disposition")
+        .map(parameters::parse)
+        .unwrap_or_default();
     // RFC 2046, section 5.1.5: in a digest, mails need not be said to be mails.
-    let default = if is_in_digest { "message/rfc822" } else { "text/plain" };
+    let default = if is_in_digest {
+        "message/rfc822"
+    } else {
+        "text/plain"
+    };
     let media = match &kind {
         None => default.to_owned(),
         Some(kind) if is_media_type(&kind.value) => kind.value.clone(),
@@ -304,12 +341,18 @@ fn content(
     };
     let kind = kind.unwrap_or_default();
     if kind.is_unclosed || disposition.is_unclosed {
-        defects.push(Defect::new("unclosed-quote", "a quoted parameter of the header does not end"));
+        defects.push(Defect::new(
+            "unclosed-quote",
+            "a quoted parameter of the header does not end",
+        ));
     }
     let encoding = value("Content-Transfer-Encoding").map(|value| words::text(value, None));
     let encoding = encoding.map_or(Encoding::Identity, |encoding| {
         Encoding::of(&encoding).unwrap_or_else(|| {
-            defects.push(Defect::new("unknown-encoding", "the transfer encoding is unknown; the contents are as they came"));
+            defects.push(Defect::new(
+                "unknown-encoding",
+                "the transfer encoding is unknown; the contents are as they came",
+            ));
             Encoding::Identity
         })
     });
@@ -327,7 +370,9 @@ fn content(
             "inline" => Disposition::Inline,
             _ => Disposition::Attachment,
         },
-        id: id.map(|id| id.trim_matches(['<', '>', ' ']).to_owned()).filter(|id| !id.is_empty()),
+        id: id
+            .map(|id| id.trim_matches(['<', '>', ' ']).to_owned())
+            .filter(|id| !id.is_empty()),
         name,
         kind: kind.plain("smime-type").or_else(|| kind.plain("protocol")),
     };
@@ -335,6 +380,14 @@ fn content(
 }
 
 fn is_media_type(value: &str) -> bool {
-    let is_token = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte));
-    value.len() <= 255 && value.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+    let is_token = |token: &str| {
+        !token.is_empty()
+            && token
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte))
+    };
+    value.len() <= 255
+        && value
+            .split_once('/')
+            .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }

@@ -20,7 +20,8 @@ pub(crate) fn find(text: &[u8], most: usize) -> Vec<Found> {
         let (line, next) = line(text, at);
         if let Some(begin) = begin(line) {
             // Somebody may write about `begin 644`; a file goes on with lines whose first character is their length.
-            let is_file = begin.is_base64 || next < text.len() && is_encoded(self::line(text, next).0);
+            let is_file =
+                begin.is_base64 || next < text.len() && is_encoded(self::line(text, next).0);
             if is_file {
                 found.push(Found {
                     start: at,
@@ -39,7 +40,10 @@ pub(crate) fn find(text: &[u8], most: usize) -> Vec<Found> {
 pub(crate) fn decode(text: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
     let (first, next) = line(text, 0);
     let Some(begin) = begin(first) else {
-        return vec![Defect::new("uuencode-begin", "the uuencoded file has no `begin` line")];
+        return vec![Defect::new(
+            "uuencode-begin",
+            "the uuencoded file has no `begin` line",
+        )];
     };
     let body = &text[next..];
     if begin.is_base64 {
@@ -52,7 +56,10 @@ pub(crate) fn decode(text: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
         at = next;
         if line == b"end" {
             let defects = (wrong > 0).then(|| {
-                Defect::new("uuencode-lines", format!("{wrong} uuencoded lines are shorter than they say"))
+                Defect::new(
+                    "uuencode-lines",
+                    format!("{wrong} uuencoded lines are shorter than they say"),
+                )
             });
             return defects.into_iter().collect();
         }
@@ -63,7 +70,13 @@ pub(crate) fn decode(text: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
         out.clear();
         for group in groups.chunks(4) {
             // Spaces at the end of a line get lost on the way, so what is missing is a zero.
-            let value = |at: usize| u32::from(group.get(at).map_or(0, |byte| byte.wrapping_sub(b' ') & 0x3f));
+            let value = |at: usize| {
+                u32::from(
+                    group
+                        .get(at)
+                        .map_or(0, |byte| byte.wrapping_sub(b' ') & 0x3f),
+                )
+            };
             let bits = value(0) << 18 | value(1) << 12 | value(2) << 6 | value(3);
             out.extend_from_slice(&bits.to_be_bytes()[1..]);
         }
@@ -71,7 +84,10 @@ pub(crate) fn decode(text: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defect> {
         out.resize(length, 0);
         sink(&out);
     }
-    vec![Defect::new("uuencode-end", "the uuencoded file has no `end` line")]
+    vec![Defect::new(
+        "uuencode-end",
+        "the uuencoded file has no `end` line",
+    )]
 }
 
 /// Decodes a whole body whose transfer encoding is uuencode.
@@ -85,7 +101,10 @@ pub(crate) fn decode_body(body: &[u8], sink: &mut dyn FnMut(&[u8])) -> Vec<Defec
         at = next;
     }
     sink(body);
-    vec![Defect::new("uuencode-begin", "the uuencoded file has no `begin` line")]
+    vec![Defect::new(
+        "uuencode-begin",
+        "the uuencoded file has no `begin` line",
+    )]
 }
 
 struct Begin<'a> {
@@ -100,7 +119,8 @@ fn begin(line: &[u8]) -> Option<Begin<'_>> {
     };
     let space = rest.iter().position(|&byte| byte == b' ')?;
     let (mode, name) = rest.split_at(space);
-    let is_mode = matches!(mode.len(), 3 | 4) && mode.iter().all(|digit| matches!(digit, b'0'..=b'7'));
+    let is_mode =
+        matches!(mode.len(), 3 | 4) && mode.iter().all(|digit| matches!(digit, b'0'..=b'7'));
     let name = name.trim_ascii();
     (is_mode && !name.is_empty()).then_some(Begin { name, is_base64 })
 }

@@ -9,14 +9,24 @@ pub(crate) fn text(value: &[u8], declared: Option<&str>) -> String {
     let decoded = decode(&unfold(value), declared);
     let cleaned: String = decoded
         .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect();
     cleaned.trim().to_owned()
 }
 
 /// A folded value as one line: a line's end is not part of it, the white space after it is. RFC 5322, section 2.2.3.
 pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
-    value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+    value
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'\r' | b'\n'))
+        .collect()
 }
 
 /// Decodes encoded-words, wherever they stand: also within quotes and without spaces around, as real mail has them.
@@ -36,7 +46,9 @@ pub(crate) fn decode(value: &[u8], declared: Option<&str>) -> String {
             Some((word, length)) => {
                 let continues = before.iter().all(u8::is_ascii_whitespace);
                 match &mut run {
-                    Some(run) if continues && run.charset.eq_ignore_ascii_case(&word.charset) => run.add(&word),
+                    Some(run) if continues && run.charset.eq_ignore_ascii_case(&word.charset) => {
+                        run.add(&word)
+                    }
                     _ => {
                         let is_first = run.is_none();
                         finish(&mut out, run.take(), declared);
@@ -81,8 +93,9 @@ impl Run {
 
     fn add(&mut self, word: &Word<'_>) {
         if word.is_base64 {
-            self.waiting.extend(word.text.iter().filter(|byte| !byte.is_ascii_whitespace()));
-            if self.waiting.len() % 4 == 0 || self.waiting.contains(&b'=') {
+            self.waiting
+                .extend(word.text.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            if self.waiting.len().is_multiple_of(4) || self.waiting.contains(&b'=') {
                 self.settle();
             }
         } else {
@@ -93,7 +106,9 @@ impl Run {
 
     fn settle(&mut self) {
         if !self.waiting.is_empty() {
-            base64::decode(&self.waiting, &mut |bytes| self.bytes.extend_from_slice(bytes));
+            base64::decode(&self.waiting, &mut |bytes| {
+                self.bytes.extend_from_slice(bytes)
+            });
             self.waiting.clear();
         }
     }

@@ -1,6 +1,7 @@
 //! Puts the notice into a text, in the text's own charset and encoding.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::super::{Encoding, Field, Node, decode_to_vec, encode_charset, fields};
 use super::external::LONGEST_LINE;
@@ -22,19 +23,21 @@ impl Copy<'_> {
         };
         let body = &self.raw[node.body.clone()];
         let (encoded, is_ascii) = self.encode(&text, node);
-        let is_long = encoded.split(|&byte| byte == b'\n' || byte == b'\r').any(|line| line.len() > LONGEST_LINE);
+        let is_long = encoded
+            .split(|&byte| byte == b'\n' || byte == b'\r')
+            .any(|line| line.len() > LONGEST_LINE);
         match node.content.encoding {
             Encoding::QuotedPrintable => {
                 let at = place(body, is_html);
                 let mut added = self.line_end_before(&body[..at]);
                 quote(&encoded, self.line_end, &mut added);
-                edits.push(insert(node, at, added));
+                edits.push(self.fitted(node, at..at, added));
             }
             Encoding::Identity if is_long => {
                 let whole = self.joined(body, &encoded, is_html);
                 let mut quoted = Vec::with_capacity(whole.len() + whole.len() / 8);
                 quote(&whole, self.line_end, &mut quoted);
-                edits.push(Edit { range: node.body.clone(), text: quoted });
+                edits.push(self.fitted(node, 0..body.len(), quoted));
                 self.set_encoding(node, "quoted-printable", edits);
             }
             Encoding::Identity => {
@@ -46,20 +49,47 @@ impl Copy<'_> {
                 } else {
                     added.extend_from_slice(to_ascii(&text).as_bytes());
                 }
-                edits.push(insert(node, at, added));
+                edits.push(self.fitted(node, at..at, added));
             }
             _ => {
                 let decoded = decode_to_vec(node.content.encoding, body);
                 let whole = self.joined(&decoded, &encoded, is_html);
-                edits.push(Edit { range: node.body.clone(), text: self.base64_lines(&whole) });
+                edits.push(self.fitted(node, 0..body.len(), self.base64_lines(&whole)));
             }
+        }
+    }
+
+    /// An edit of a range of a body, with the line ends that careless programs left out: before the body, where the
+    /// text would be read as header, and before the boundary after it.
+    fn fitted(&self, node: &Node, range: Range<usize>, text: Vec<u8>) -> Edit {
+        let mut fitted = Vec::with_capacity(text.len() + 4);
+        if range.start == 0 && node.body.start == node.header.end {
+            fitted.extend_from_slice(self.line_end.as_bytes());
+        }
+        fitted.extend_from_slice(&text);
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let is_last = node.body.start + range.end == node.body.end;
+        if is_last
+            && self
+                .raw
+                .get(node.body.end)
+                .is_some_and(|byte| !is_end(byte))
+        {
+            fitted.extend_from_slice(self.line_end.as_bytes());
+        }
+        Edit {
+            range: node.body.start + range.start..node.body.start + range.end,
+            text: fitted,
         }
     }
 
     /// Adds a text of its own to a multipart that has none.
     pub(super) fn add_text(&self, edits: &mut Vec<Edit>) {
         let nodes = &self.dissected.nodes;
-        let (Some(root), Some(child)) = (nodes.first(), nodes.iter().find(|node| node.parent == Some(0))) else {
+        let (Some(root), Some(child)) = (
+            nodes.first(),
+            nodes.iter().find(|node| node.parent == Some(0)),
+        ) else {
             return;
         };
         let Some(boundary) = &root.boundary else {
@@ -69,7 +99,10 @@ impl Copy<'_> {
         let part = self.notice_part();
         let mut text = Vec::new();
         // The first part of these two has a meaning: RFC 2387 and RFC 6522.
-        let is_first_special = matches!(root.content.media.as_str(), "multipart/related" | "multipart/report");
+        let is_first_special = matches!(
+            root.content.media.as_str(),
+            "multipart/related" | "multipart/report"
+        );
         let delimiter = |text: &mut Vec<u8>| {
             text.extend_from_slice(b"--");
             text.extend_from_slice(boundary);
@@ -79,7 +112,11 @@ impl Copy<'_> {
             text.extend_from_slice(end.as_bytes());
             delimiter(&mut text);
             text.extend_from_slice(&part);
-            if self.raw.get(root.body.end).is_some_and(|byte| !matches!(byte, b'\r' | b'\n')) {
+            if self
+                .raw
+                .get(root.body.end)
+                .is_some_and(|byte| !matches!(byte, b'\r' | b'\n'))
+            {
                 text.extend_from_slice(end.as_bytes());
             }
             root.body.end
@@ -89,7 +126,10 @@ impl Copy<'_> {
             delimiter(&mut text);
             child.header.start
         };
-        edits.push(Edit { range: at..at, text });
+        edits.push(Edit {
+            range: at..at,
+            text,
+        });
     }
 
     /// The notice as a part, header and body, without a line end after it.
@@ -106,8 +146,9 @@ impl Copy<'_> {
     /// The notice in the charset of the text, or in ASCII if that has not all of its characters; and which it is.
     fn encode<'t>(&self, text: &'t str, node: &Node) -> (Cow<'t, [u8]>, bool) {
         let label = node.content.charset.as_deref().unwrap_or("us-ascii");
-        let is_ascii_only = label.eq_ignore_ascii_case("us-ascii") || label.eq_ignore_ascii_case("ascii");
-        if !(is_ascii_only && !text.is_ascii())
+        let is_ascii_only =
+            label.eq_ignore_ascii_case("us-ascii") || label.eq_ignore_ascii_case("ascii");
+        if (!is_ascii_only || text.is_ascii())
             && let Some(encoded) = encode_charset(label, text)
         {
             let is_ascii = encoded.is_ascii();
@@ -115,7 +156,10 @@ impl Copy<'_> {
         }
         let text = to_ascii(text);
         let encoded = encode_charset(label, &text).map(Cow::into_owned);
-        (Cow::Owned(encoded.unwrap_or_else(|| text.into_bytes())), true)
+        (
+            Cow::Owned(encoded.unwrap_or_else(|| text.into_bytes())),
+            true,
+        )
     }
 
     fn joined(&self, body: &[u8], notice: &[u8], is_html: bool) -> Vec<u8> {
@@ -139,7 +183,11 @@ impl Copy<'_> {
             Some(b'=') => self.line_end.repeat(2).into_bytes(),
             Some(b'\n') => {
                 let is_soft = before.ends_with(b"=\r\n") || before.ends_with(b"=\n");
-                if is_soft { self.line_end.into() } else { Vec::new() }
+                if is_soft {
+                    self.line_end.into()
+                } else {
+                    Vec::new()
+                }
             }
             Some(_) => self.line_end.into(),
         }
@@ -163,7 +211,10 @@ impl Copy<'_> {
 
     fn field(&self, node: &Node, name: &str) -> Option<Field> {
         let block = fields::read(self.raw, node.header.start, usize::MAX, |_| false);
-        let mut fields = block.fields.into_iter().take_while(|field| field.whole.start < node.header.end);
+        let mut fields = block
+            .fields
+            .into_iter()
+            .take_while(|field| field.whole.start < node.header.end);
         fields.find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
@@ -180,11 +231,6 @@ impl Copy<'_> {
     }
 }
 
-fn insert(node: &Node, at: usize, text: Vec<u8>) -> Edit {
-    let at = node.body.start + at;
-    Edit { range: at..at, text }
-}
-
 /// Where the notice belongs: at the end, in HTML within the body.
 fn place(body: &[u8], is_html: bool) -> usize {
     let before = |tag: &[u8]| {
@@ -196,19 +242,26 @@ fn place(body: &[u8], is_html: bool) -> usize {
             at = at.checked_sub(1)?;
         }
     };
-    let tag = is_html.then(|| before(b"</body").or_else(|| before(b"</html"))).flatten();
+    let tag = is_html
+        .then(|| before(b"</body").or_else(|| before(b"</html")))
+        .flatten();
     tag.unwrap_or(body.len())
 }
 
 fn to_ascii(text: &str) -> String {
-    text.chars().map(|character| if character.is_ascii() { character } else { '?' }).collect()
+    text.chars()
+        .map(|character| if character.is_ascii() { character } else { '?' })
+        .collect()
 }
 
 /// Quoted-printable, RFC 2045, section 6.7: lines of at most 76 characters.
 fn quote(bytes: &[u8], line_end: &str, out: &mut Vec<u8>) {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))
+            .unwrap_or(rest.len());
         let (line, after) = rest.split_at(end);
         let mut width = 0;
         for (place, &byte) in line.iter().enumerate() {

@@ -10,9 +10,15 @@ use super::{Copy, Edit, Link};
 pub(super) const LONGEST_LINE: usize = 998;
 
 impl Copy<'_> {
-    /// Replaces a part by the one that stands for it.
-    pub(super) fn external(&self, node: &Node, link: &Link, part: &Part) -> Edit {
-        let mut text = self.external_part(node, link, part);
+    /// Replaces a part by those that stand for it.
+    pub(super) fn replace(&self, node: &Node, parts: &[Vec<u8>]) -> Edit {
+        let parent = node
+            .parent
+            .and_then(|parent| self.dissected.nodes.get(parent));
+        let boundary = parent
+            .and_then(|parent| parent.boundary.as_deref())
+            .unwrap_or_default();
+        let mut text = self.joined_parts(parts, boundary);
         // The boundary after an empty body has no line end of its own.
         let after = self.raw.get(node.body.end);
         if after.is_some_and(|byte| !matches!(byte, b'\r' | b'\n')) {
@@ -24,8 +30,14 @@ impl Copy<'_> {
         }
     }
 
-    /// The whole part, header and body. Its body is the header that the attachment had.
-    pub(super) fn external_part(&self, node: &Node, link: &Link, part: &Part) -> Vec<u8> {
+    /// Parts with the boundary between them.
+    pub(super) fn joined_parts(&self, parts: &[Vec<u8>], boundary: &[u8]) -> Vec<u8> {
+        let end = self.line_end.as_bytes();
+        parts.join(&[end, b"--", boundary, end].concat()[..])
+    }
+
+    /// The whole part, header and body. Its body is the header that the attachment had in `node`, or would have.
+    pub(super) fn external_part(&self, node: Option<&Node>, link: &Link, part: &Part) -> Vec<u8> {
         let end = self.line_end;
         let url = safe_url(&link.url);
         let mut text = format!("Content-Type: message/external-body; access-type=URL;{end} URL=\"");
@@ -50,15 +62,19 @@ impl Copy<'_> {
         text.push_str(end);
 
         let mut text = text.into_bytes();
-        let block = fields::read(self.raw, node.header.start, usize::MAX, |_| false);
         let (mut has_type, mut has_id) = (false, false);
-        for field in &block.fields {
-            if field.whole.start >= node.header.end {
-                break;
-            }
+        let block = node.map(|node| {
+            let mut block = fields::read(self.raw, node.header.start, usize::MAX, |_| false);
+            block
+                .fields
+                .retain(|field| field.whole.start < node.header.end);
+            block
+        });
+        let is_root = node.is_some_and(|node| node.parent.is_none());
+        for field in block.iter().flat_map(|block| &block.fields) {
             // Of a mail that is one attachment, the header has more than what belongs to the attachment.
             let name = field.name.to_ascii_lowercase();
-            if !name.starts_with("content-") && node.parent.is_none() || name == "content-transfer-encoding" {
+            if is_root && !name.starts_with("content-") || name == "content-transfer-encoding" {
                 continue;
             }
             has_type |= name == "content-type";
@@ -66,11 +82,29 @@ impl Copy<'_> {
             self.push_line(&mut text, &self.raw[field.whole.clone()]);
         }
         if !has_type {
-            self.push_line(&mut text, format!("Content-Type: {}", part.content_type).as_bytes());
+            self.push_line(
+                &mut text,
+                format!("Content-Type: {}", part.content_type).as_bytes(),
+            );
+        }
+        if block.is_none() {
+            let mut disposition = "Content-Disposition: attachment; filename*=UTF-8''".to_owned();
+            for byte in part.name.bytes() {
+                // RFC 5987, section 3.2.1: at most 255 bytes become 765 characters, which a line has room for.
+                if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
+                    disposition.push(char::from(byte));
+                } else {
+                    let _ = write!(disposition, "%{byte:02X}");
+                }
+            }
+            self.push_line(&mut text, disposition.as_bytes());
         }
         if !has_id {
             // RFC 2046 demands one; it names what it is for, so the same file has the same id.
-            self.push_line(&mut text, format!("Content-ID: <{}@attachment.invalid>", part.sha256).as_bytes());
+            self.push_line(
+                &mut text,
+                format!("Content-ID: <{}@attachment.invalid>", part.sha256).as_bytes(),
+            );
         }
         // What the address leads to is not encoded.
         self.push_line(&mut text, b"Content-Transfer-Encoding: binary");

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
-use super::{Dissected, Node, Part, Protection, Role, Source};
+use super::{Dissected, Part, Protection, Role, Source};
 
 /// Where a part can be had from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,12 @@ pub enum NotLinked {
 impl fmt::Display for NotLinked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Protected(Protection::Signed(by)) => write!(f, "the mail is signed with {by}, and was left whole"),
-            Self::Protected(Protection::Encrypted(by)) => write!(f, "the mail is encrypted with {by}, and was left whole"),
+            Self::Protected(Protection::Signed(by)) => {
+                write!(f, "the mail is signed with {by}, and was left whole")
+            }
+            Self::Protected(Protection::Encrypted(by)) => {
+                write!(f, "the mail is encrypted with {by}, and was left whole")
+            }
             Self::NoLinks => f.write_str("the mail has no attachment to link"),
             Self::NoSuchPart(part) => write!(f, "the mail has no part number {part}"),
         }
@@ -55,9 +59,9 @@ impl std::error::Error for NotLinked {}
 
 /// Writes the linked copy of a mail. `dissected` is what [`super::dissect`] made of `raw`.
 ///
-/// A linked part that is an attachment of its own gives way to a `message/external-body`. What was found within another
-/// part, and the text itself, stays where it is and is named in the notice only: taking a `winmail.dat` away for one of
-/// its files would take its other files too.
+/// A linked part that is an attachment of its own gives way to a `message/external-body`, and a `winmail.dat` to one for
+/// each of its files, if all of them are linked: taking it away for one would take the others too. A text stays where it
+/// is, and so does what was uuencoded in it; the notice names it.
 pub fn linked(raw: &[u8], dissected: &Dissected, links: &[Link]) -> Result<Vec<u8>, NotLinked> {
     if let Some(protection) = &dissected.protection {
         return Err(NotLinked::Protected(protection.clone()));
@@ -67,7 +71,10 @@ pub fn linked(raw: &[u8], dissected: &Dissected, links: &[Link]) -> Result<Vec<u
     }
     let mut listed = Vec::with_capacity(links.len());
     for link in links {
-        let part = dissected.parts.get(link.part).ok_or(NotLinked::NoSuchPart(link.part))?;
+        let part = dissected
+            .parts
+            .get(link.part)
+            .ok_or(NotLinked::NoSuchPart(link.part))?;
         listed.push((link, part));
     }
     let copy = Copy {
@@ -105,13 +112,16 @@ impl Copy<'_> {
             self.wrap(root, &mut edits);
             return edits;
         }
-        for (link, part) in self.links {
-            if let Some(node) = self.replaced(part) {
-                edits.push(self.external(node, link, part));
+        for (number, node) in nodes.iter().enumerate() {
+            let parts = self.stand_ins(number);
+            if !parts.is_empty() {
+                edits.push(self.replace(node, &parts));
             }
         }
         for part in &texts {
-            let Source::Node(node) = part.source else { continue };
+            let Source::Node(node) = part.source else {
+                continue;
+            };
             self.add_notice(&nodes[node], &mut edits);
         }
         if texts.is_empty() {
@@ -120,22 +130,52 @@ impl Copy<'_> {
         edits
     }
 
-    /// The node that a linked part gives way with.
-    fn replaced(&self, part: &Part) -> Option<&Node> {
-        match (&part.source, &part.role) {
-            (_, Role::Body) => None,
-            (Source::Node(node), _) => self.dissected.nodes.get(*node),
-            _ => None,
+    /// The parts that stand for a node: none if it stays.
+    fn stand_ins(&self, number: usize) -> Vec<Vec<u8>> {
+        let parts = &self.dissected.parts;
+        let Some(place) = parts
+            .iter()
+            .position(|part| part.source == Source::Node(number))
+        else {
+            return Vec::new();
+        };
+        let part = &parts[place];
+        if part.role == Role::Body {
+            return Vec::new();
         }
+        let link_of = |place: usize| self.links.iter().find(|(link, _)| link.part == place);
+        if let Some((link, _)) = link_of(place) {
+            return vec![self.external_part(self.dissected.nodes.get(number), link, part)];
+        }
+        // A `winmail.dat` gives way to all of its files, if each is linked and none can have been missed.
+        if part.role != Role::TnefContainer || !part.defects.is_empty() {
+            return Vec::new();
+        }
+        let files = parts.iter().enumerate().filter(
+            |(_, part)| matches!(part.source, Source::Tnef { container, .. } if container == place),
+        );
+        let links: Option<Vec<_>> = files.map(|(place, _)| link_of(place)).collect();
+        let links = links.unwrap_or_default();
+        links
+            .iter()
+            .map(|(link, part)| self.external_part(None, link, part))
+            .collect()
     }
 
     /// The first plain text and the first HTML: where people read the notice.
     fn texts(&self) -> Vec<&Part> {
         let first = |media: &str| {
             let mut parts = self.dissected.parts.iter();
-            parts.find(|part| part.role == Role::Body && part.content_type == media && body::can_hold_notice(part.encoding))
+            parts.find(|part| {
+                part.role == Role::Body
+                    && part.content_type == media
+                    && body::can_hold_notice(part.encoding)
+            })
         };
-        [first("text/plain"), first("text/html")].into_iter().flatten().collect()
+        [first("text/plain"), first("text/html")]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

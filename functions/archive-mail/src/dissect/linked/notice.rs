@@ -23,13 +23,18 @@ pub(super) fn plain(links: &[(&Link, &Part)], line_end: &str) -> String {
             lifetime(link),
         );
         if let Some(console) = &link.console_url {
-            let _ = write!(text, "In the AWS console: <{}>{line_end}", safe_url(console));
+            let _ = write!(
+                text,
+                "In the AWS console: <{}>{line_end}",
+                safe_url(console)
+            );
         }
     }
     text
 }
 
-/// The notice for HTML. It is ASCII whatever the names are, so that it is the same in every charset of HTML.
+/// The notice for HTML. It is ASCII whatever the names are, so that it is the same in every charset of HTML. No line of
+/// it begins with what a stranger wrote, which could be a boundary.
 pub(super) fn html(links: &[(&Link, &Part)], line_end: &str) -> String {
     let mut text = format!(
         "<div style=\"margin-top:1em;border-top:1px solid #999;padding-top:0.5em\">{line_end}<p>{TITLE}</p>{line_end}<ul>{line_end}"
@@ -37,7 +42,7 @@ pub(super) fn html(links: &[(&Link, &Part)], line_end: &str) -> String {
     for (link, part) in links {
         let _ = write!(
             text,
-            "<li><a rel=\"noopener noreferrer\"{line_end}href=\"{}\">{line_end}{}</a>{line_end}({}, {}).{line_end}{}",
+            "<li><a rel=\"noopener noreferrer\"{line_end}href=\"{}\"{line_end}>{}</a>{line_end}({}, {}).{line_end}{}",
             escape(&safe_url(&link.url)),
             escape(&part.name),
             escape(&part.content_type),
@@ -45,7 +50,11 @@ pub(super) fn html(links: &[(&Link, &Part)], line_end: &str) -> String {
             lifetime(link),
         );
         if let Some(console) = &link.console_url {
-            let _ = write!(text, "{line_end}<a rel=\"noopener noreferrer\"{line_end}href=\"{}\">In the AWS console</a>", escape(&safe_url(console)));
+            let _ = write!(
+                text,
+                "{line_end}<a rel=\"noopener noreferrer\"{line_end}href=\"{}\">In the AWS console</a>",
+                escape(&safe_url(console))
+            );
         }
         let _ = write!(text, "</li>{line_end}");
     }
@@ -55,7 +64,10 @@ pub(super) fn html(links: &[(&Link, &Part)], line_end: &str) -> String {
 
 fn lifetime(link: &Link) -> String {
     match link.expires {
-        Some(expires) => format!("This link works until {}.", expires.format("%Y-%m-%d %H:%M:%S UTC")),
+        Some(expires) => format!(
+            "This link works until {} at the latest.",
+            expires.format("%Y-%m-%d %H:%M:%S UTC")
+        ),
         None => "This link does not expire.".to_owned(),
     }
 }

@@ -31,5 +31,6 @@ def describe(part):
 
 for path in sys.argv[1:]:
     with open(path, "rb") as file:
-        message = BytesParser(policy=email.policy.default).parse(file)
+        # Not `parse`, which reads text and so changes line ends.
+        message = BytesParser(policy=email.policy.default).parsebytes(file.read())
     print(json.dumps({"path": path, "parts": [describe(part) for part in leaves(message)]}))

@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use super::super::Defect;
-use super::{Cursor, Data, Name, utf16, without_zeros};
+use super::cursor::{Cursor, utf16, without_zeros};
+use super::{Data, Name};
 
 /// The interface of a message: an object of it is a stream of TNEF again.
-const MESSAGE_INTERFACE: [u8; 16] = [0x07, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+const MESSAGE_INTERFACE: [u8; 16] = [
+    0x07, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46,
+];
 
 /// The first value of a property.
 #[derive(Debug)]
@@ -18,7 +21,10 @@ pub(super) enum Value {
     /// Bytes.
     Binary(Range<usize>),
     /// An object without its interface's id.
-    Object { is_message: bool, range: Range<usize> },
+    Object {
+        is_message: bool,
+        range: Range<usize>,
+    },
     /// A number, a time, or nothing: of no interest here.
     Other,
 }
@@ -31,7 +37,9 @@ impl Value {
                 let bytes = stream[without_zeros(stream, range.clone())].to_vec();
                 (!bytes.is_empty()).then_some(Name::Bytes { bytes, code_page })
             }
-            Self::Unicode(range) => Some(utf16(&stream[range.clone()])).filter(|text| !text.is_empty()).map(Name::Unicode),
+            Self::Unicode(range) => Some(utf16(&stream[range.clone()]))
+                .filter(|text| !text.is_empty())
+                .map(Name::Unicode),
             _ => None,
         }
     }
@@ -39,7 +47,9 @@ impl Value {
     /// It as a text to be stored.
     pub(super) fn data(&self, stream: &[u8]) -> Option<Data> {
         match self {
-            Self::Text(range) | Self::Binary(range) => Some(Data::Bytes(without_zeros(stream, range.clone()))),
+            Self::Text(range) | Self::Binary(range) => {
+                Some(Data::Bytes(without_zeros(stream, range.clone())))
+            }
             Self::Unicode(range) => Some(Data::Utf16(range.clone())),
             _ => None,
         }
@@ -48,7 +58,10 @@ impl Value {
     /// Its bytes as they are.
     pub(super) fn range(&self) -> Option<Range<usize>> {
         match self {
-            Self::Text(range) | Self::Unicode(range) | Self::Binary(range) | Self::Object { range, .. } => Some(range.clone()),
+            Self::Text(range)
+            | Self::Unicode(range)
+            | Self::Binary(range)
+            | Self::Object { range, .. } => Some(range.clone()),
             Self::Other => None,
         }
     }
@@ -74,7 +87,12 @@ impl<'a> Properties<'a> {
 
     /// What is wrong with the list, once it was read.
     pub(super) fn defect(&self) -> Option<Defect> {
-        self.is_broken.then(|| Defect::new("tnef-properties", "a list of properties of the `winmail.dat` cannot be read to its end"))
+        self.is_broken.then(|| {
+            Defect::new(
+                "tnef-properties",
+                "a list of properties of the `winmail.dat` cannot be read to its end",
+            )
+        })
     }
 
     fn property(&mut self) -> Option<(u16, Value)> {
@@ -98,7 +116,11 @@ impl<'a> Properties<'a> {
             0x000d | 0x001e | 0x001f | 0x0102 => None,
             _ => return None,
         };
-        let count = if is_multiple || fixed.is_none() { self.cursor.u32()? } else { 1 };
+        let count = if is_multiple || fixed.is_none() {
+            self.cursor.u32()?
+        } else {
+            1
+        };
         let mut first = Value::Other;
         for place in 0..count {
             match fixed {
@@ -124,7 +146,10 @@ impl<'a> Properties<'a> {
             0x000d if range.len() >= 16 => {
                 let object = range.start + 16..range.end;
                 let is_message = self.cursor.stream[range.start..object.start] == MESSAGE_INTERFACE;
-                Value::Object { is_message, range: object }
+                Value::Object {
+                    is_message,
+                    range: object,
+                }
             }
             _ => Value::Binary(range),
         }
@@ -134,7 +159,8 @@ impl<'a> Properties<'a> {
     fn bytes(&mut self) -> Option<Range<usize>> {
         let length = self.cursor.u32()? as usize;
         let range = self.cursor.take(length)?;
-        self.cursor.take_at_most(length.next_multiple_of(4) - length);
+        self.cursor
+            .take_at_most(length.next_multiple_of(4) - length);
         Some(range)
     }
 }

@@ -5,12 +5,14 @@
 //! Everything is a range of the given bytes, so that reading allocates next to nothing; there is no index that is not
 //! checked, and a stream that breaks off yields what came before.
 
+mod cursor;
 mod mapi;
 mod rtf;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use self::cursor::{Cursor, bytes_are_some, utf16, without_zeros};
 use self::mapi::{Properties, Value};
 use super::{Defect, charset};
 
@@ -23,6 +25,9 @@ pub(crate) struct Limits {
     pub(crate) max_depth: usize,
 }
 
+/// How deep embedded mails are usually opened.
+pub(crate) const DEPTH: usize = 4;
+
 /// What a stream holds.
 #[derive(Debug, Default)]
 pub(crate) struct Tnef {
@@ -30,6 +35,8 @@ pub(crate) struct Tnef {
     pub(crate) is_tnef: bool,
     /// The files, in their order; the text of a mail follows its files.
     pub(crate) items: Vec<Item>,
+    /// That there are more files than the limit.
+    pub(crate) is_cut: bool,
     /// What is wrong with the stream.
     pub(crate) defects: Vec<Defect>,
 }
@@ -81,7 +88,10 @@ impl Item {
                 let (bytes, defects) = rtf::decompress(&stream[range.clone()]);
                 (Cow::Owned(bytes), defects)
             }
-            Data::Utf16(range) => (Cow::Owned(utf16(&stream[range.clone()]).into_bytes()), Vec::new()),
+            Data::Utf16(range) => (
+                Cow::Owned(utf16(&stream[range.clone()]).into_bytes()),
+                Vec::new(),
+            ),
         };
         Contents { bytes, defects }
     }
@@ -91,7 +101,10 @@ impl Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
     Unicode(String),
-    Bytes { bytes: Vec<u8>, code_page: Option<u32> },
+    Bytes {
+        bytes: Vec<u8>,
+        code_page: Option<u32>,
+    },
 }
 
 impl Name {
@@ -164,10 +177,19 @@ struct Text {
     rtf: Option<Data>,
 }
 
-fn read_message(stream: &[u8], range: Range<usize>, limits: &Limits, depth: usize, tnef: &mut Tnef) {
+fn read_message(
+    stream: &[u8],
+    range: Range<usize>,
+    limits: &Limits,
+    depth: usize,
+    tnef: &mut Tnef,
+) {
     let mut cursor = Cursor::new(stream, range);
     if cursor.u32() != Some(SIGNATURE) || cursor.u16().is_none() {
-        tnef.defects.push(Defect::new("tnef-signature", "what says to be a `winmail.dat` does not begin as one"));
+        tnef.defects.push(Defect::new(
+            "tnef-signature",
+            "what says to be a `winmail.dat` does not begin as one",
+        ));
         return;
     }
     tnef.is_tnef = true;
@@ -180,7 +202,11 @@ fn read_message(stream: &[u8], range: Range<usize>, limits: &Limits, depth: usiz
         };
         let bytes = &stream[data.clone()];
         let name = || {
-            let bytes = bytes.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+            let bytes = bytes
+                .split(|&byte| byte == 0)
+                .next()
+                .unwrap_or_default()
+                .to_vec();
             Some(Name::Bytes { bytes, code_page }).filter(|_| bytes_are_some(stream, &data))
         };
         match (is_attachment, id) {
@@ -196,7 +222,9 @@ fn read_message(stream: &[u8], range: Range<usize>, limits: &Limits, depth: usiz
                 }
             }
             (true, attribute::ATTACH_TITLE) => attachment.get_or_insert_default().title = name(),
-            (true, attribute::ATTACH_TRANSPORT_NAME) => attachment.get_or_insert_default().transport_name = name(),
+            (true, attribute::ATTACH_TRANSPORT_NAME) => {
+                attachment.get_or_insert_default().transport_name = name()
+            }
             (true, attribute::ATTACH_DATA) => attachment.get_or_insert_default().data = Some(data),
             (true, attribute::ATTACHMENT_PROPERTIES) => {
                 let attachment = attachment.get_or_insert_default();
@@ -204,7 +232,7 @@ fn read_message(stream: &[u8], range: Range<usize>, limits: &Limits, depth: usiz
             }
             _ => {}
         }
-        if !is_whole || tnef.items.len() >= limits.max_items {
+        if !is_whole || tnef.is_cut {
             break;
         }
     }
@@ -216,24 +244,46 @@ fn read_message(stream: &[u8], range: Range<usize>, limits: &Limits, depth: usiz
 
 /// The next attribute: whether it is an attachment's, its id, where its data is, and whether all of it is there.
 /// [MS-OXTNEF], section 2.1.3.2.
-fn next_attribute(cursor: &mut Cursor<'_>, tnef: &mut Tnef) -> Option<(bool, u16, Range<usize>, bool)> {
+fn next_attribute(
+    cursor: &mut Cursor<'_>,
+    tnef: &mut Tnef,
+) -> Option<(bool, u16, Range<usize>, bool)> {
     let (level, id, length) = (cursor.u8(), cursor.u32(), cursor.u32());
     let (Some(level @ (1 | 2)), Some(id), Some(length)) = (level, id, length) else {
-        note(tnef, "tnef-garbage", "the `winmail.dat` ends in bytes that mean nothing");
+        note(
+            tnef,
+            "tnef-garbage",
+            "the `winmail.dat` ends in bytes that mean nothing",
+        );
         return None;
     };
     let data = cursor.take_at_most(length as usize);
     let is_whole = data.len() == length as usize;
     let checksum = cursor.u16();
     if !is_whole || checksum.is_none() {
-        note(tnef, "tnef-truncated", "the `winmail.dat` breaks off; what came before is listed");
+        note(
+            tnef,
+            "tnef-truncated",
+            "the `winmail.dat` breaks off; what came before is listed",
+        );
     } else {
-        let sum = cursor.stream[data.clone()].iter().fold(0_u16, |sum, &byte| sum.wrapping_add(byte.into()));
+        let sum = cursor.stream[data.clone()]
+            .iter()
+            .fold(0_u16, |sum, &byte| sum.wrapping_add(byte.into()));
         if Some(sum) != checksum {
-            note(tnef, "tnef-checksum", "a checksum of the `winmail.dat` is wrong");
+            note(
+                tnef,
+                "tnef-checksum",
+                "a checksum of the `winmail.dat` is wrong",
+            );
         }
     }
-    Some((level == 2, (id & 0xffff) as u16, data, is_whole && checksum.is_some()))
+    Some((
+        level == 2,
+        (id & 0xffff) as u16,
+        data,
+        is_whole && checksum.is_some(),
+    ))
 }
 
 fn note(tnef: &mut Tnef, name: &'static str, sentence: &str) {
@@ -243,7 +293,13 @@ fn note(tnef: &mut Tnef, name: &'static str, sentence: &str) {
 }
 
 /// The properties of a message that are looked at. [MS-OXPROPS].
-fn message_properties(stream: &[u8], data: Range<usize>, code_page: Option<u32>, text: &mut Text, defects: &mut Vec<Defect>) {
+fn message_properties(
+    stream: &[u8],
+    data: Range<usize>,
+    code_page: Option<u32>,
+    text: &mut Text,
+    defects: &mut Vec<Defect>,
+) {
     let mut properties = Properties::new(stream, data);
     for (id, value) in &mut properties {
         match id {
@@ -271,12 +327,19 @@ fn attachment_properties(
         match id {
             0x3001 => attachment.display_name = value.name(stream, code_page),
             0x3701 => match value {
-                Value::Object { is_message: true, range } => attachment.embedded = Some(range),
+                Value::Object {
+                    is_message: true,
+                    range,
+                } => attachment.embedded = Some(range),
                 value => attachment.property_data = value.range(),
             },
             0x3704 => attachment.short_name = value.name(stream, code_page),
             0x3707 => attachment.long_name = value.name(stream, code_page),
-            0x370c => attachment.transport_name = value.name(stream, code_page).or(attachment.transport_name.take()),
+            0x370c => {
+                attachment.transport_name = value
+                    .name(stream, code_page)
+                    .or(attachment.transport_name.take())
+            }
             0x370e => attachment.content_type = value.name(stream, code_page),
             0x3712 => attachment.content_id = value.name(stream, code_page),
             _ => {}
@@ -286,7 +349,7 @@ fn attachment_properties(
 }
 
 fn add(attachment: Attachment, stream: &[u8], limits: &Limits, depth: usize, tnef: &mut Tnef) {
-    if tnef.items.len() >= limits.max_items {
+    if tnef.is_full(limits) {
         return;
     }
     if let Some(embedded) = &attachment.embedded
@@ -301,13 +364,24 @@ fn add(attachment: Attachment, stream: &[u8], limits: &Limits, depth: usize, tne
     }
     // The attribute is the file; the property is there in its place, for objects and by some programs.
     let data = attachment.data.filter(|data| !data.is_empty());
-    let data = data.or(attachment.property_data).or(attachment.embedded).unwrap_or(0..0);
-    let name = attachment.long_name.or(attachment.short_name).or(attachment.transport_name);
+    let data = data
+        .or(attachment.property_data)
+        .or(attachment.embedded)
+        .unwrap_or(0..0);
+    let name = attachment
+        .long_name
+        .or(attachment.short_name)
+        .or(attachment.transport_name);
     tnef.items.push(Item {
         name: name.or(attachment.title).or(attachment.display_name),
         fixed_name: None,
-        content_type: attachment.content_type.map(|name| name.decode(None).trim().to_ascii_lowercase()).filter(|media| media.contains('/')),
-        content_id: attachment.content_id.map(|name| name.decode(None).trim_matches(['<', '>', ' ']).to_owned()),
+        content_type: attachment
+            .content_type
+            .map(|name| name.decode(None).trim().to_ascii_lowercase())
+            .filter(|media| media.contains('/')),
+        content_id: attachment
+            .content_id
+            .map(|name| name.decode(None).trim_matches(['<', '>', ' ']).to_owned()),
         data: Data::Bytes(data),
     });
 }
@@ -321,7 +395,7 @@ fn add_text(text: Text, depth: usize, limits: &Limits, tnef: &mut Tnef) {
     for (data, name, media) in forms {
         let Some(data) = data else { continue };
         if matches!(&data, Data::Bytes(range) | Data::Utf16(range) | Data::CompressedRtf(range) if range.is_empty())
-            || tnef.items.len() >= limits.max_items
+            || tnef.is_full(limits)
         {
             continue;
         }
@@ -341,65 +415,18 @@ fn add_text(text: Text, depth: usize, limits: &Limits, tnef: &mut Tnef) {
     }
 }
 
-fn bytes_are_some(stream: &[u8], range: &Range<usize>) -> bool {
-    stream[range.clone()].first().is_some_and(|&byte| byte != 0)
-}
-
-fn without_zeros(stream: &[u8], range: Range<usize>) -> Range<usize> {
-    let length = stream[range.clone()].iter().rposition(|&byte| byte != 0).map_or(0, |at| at + 1);
-    range.start..range.start + length
-}
-
-fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    let end = units.iter().rposition(|&unit| unit != 0).map_or(0, |at| at + 1);
-    String::from_utf16_lossy(&units[..end])
-}
-
-/// Reads little-endian numbers within a range.
-struct Cursor<'a> {
-    stream: &'a [u8],
-    at: usize,
-    end: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(stream: &'a [u8], range: Range<usize>) -> Self {
-        Self {
-            stream,
-            at: range.start,
-            end: range.end,
+impl Tnef {
+    /// Whether one more file would be too many, which is told then.
+    fn is_full(&mut self, limits: &Limits) -> bool {
+        let is_full = self.items.len() >= limits.max_items;
+        if is_full && !self.is_cut {
+            self.is_cut = true;
+            note(
+                self,
+                "too-many-parts",
+                "the `winmail.dat` holds more files than are looked at",
+            );
         }
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.at >= self.end
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let range = self.take(N)?;
-        self.stream[range].try_into().ok()
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn take(&mut self, length: usize) -> Option<Range<usize>> {
-        (length <= self.end - self.at).then(|| self.take_at_most(length))
-    }
-
-    fn take_at_most(&mut self, length: usize) -> Range<usize> {
-        let start = self.at;
-        self.at += length.min(self.end - self.at);
-        start..self.at
+        is_full
     }
 }

@@ -20,30 +20,51 @@ pub(super) fn size(input: &[u8]) -> usize {
 /// Decompresses.
 pub(super) fn decompress(input: &[u8]) -> (Vec<u8>, Vec<Defect>) {
     let number = |at: usize| {
-        let bytes = input.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        let bytes = input
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_le_bytes)
     };
-    let (Some(compressed_size), Some(raw_size), Some(kind), Some(checksum)) = (number(0), number(4), number(8), number(12)) else {
-        return (input.to_vec(), vec![Defect::new("rtf-header", "the compressed RTF has no header")]);
+    let (Some(compressed_size), Some(raw_size), Some(kind), Some(checksum)) =
+        (number(0), number(4), number(8), number(12))
+    else {
+        return (
+            input.to_vec(),
+            vec![Defect::new(
+                "rtf-header",
+                "the compressed RTF has no header",
+            )],
+        );
     };
     let body = &input[HEADER..];
     // The size counts from behind itself.
-    let body = &body[..body.len().min((compressed_size as usize).saturating_sub(HEADER - 4))];
+    let body = &body[..body
+        .len()
+        .min((compressed_size as usize).saturating_sub(HEADER - 4))];
     let mut defects = Vec::new();
     match kind {
         UNCOMPRESSED => (body[..body.len().min(raw_size as usize)].to_vec(), defects),
         COMPRESSED => {
             if crc(body) != checksum {
-                defects.push(Defect::new("rtf-checksum", "the checksum of the compressed RTF is wrong"));
+                defects.push(Defect::new(
+                    "rtf-checksum",
+                    "the checksum of the compressed RTF is wrong",
+                ));
             }
             let out = inflate(body, raw_size as usize);
             if out.len() < raw_size as usize {
-                defects.push(Defect::new("rtf-truncated", "the compressed RTF is shorter than it says"));
+                defects.push(Defect::new(
+                    "rtf-truncated",
+                    "the compressed RTF is shorter than it says",
+                ));
             }
             (out, defects)
         }
         _ => {
-            defects.push(Defect::new("rtf-header", "the RTF is compressed in an unknown way, and was left as it is"));
+            defects.push(Defect::new(
+                "rtf-header",
+                "the RTF is compressed in an unknown way, and was left as it is",
+            ));
             (input.to_vec(), defects)
         }
     }
@@ -84,7 +105,12 @@ fn inflate(body: &[u8], raw_size: usize) -> Vec<u8> {
                 return out;
             }
             for step in 0..(reference & 15) + 2 {
-                if !put(ring[(offset + step) % RING], &mut out, &mut ring, &mut write) {
+                if !put(
+                    ring[(offset + step) % RING],
+                    &mut out,
+                    &mut ring,
+                    &mut write,
+                ) {
                     return out;
                 }
             }
@@ -98,7 +124,11 @@ fn crc(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |crc, &byte| {
         let mut row = (crc ^ u32::from(byte)) & 0xff;
         for _ in 0..8 {
-            row = if row & 1 == 1 { row >> 1 ^ 0xedb8_8320 } else { row >> 1 };
+            row = if row & 1 == 1 {
+                row >> 1 ^ 0xedb8_8320
+            } else {
+                row >> 1
+            };
         }
         row ^ crc >> 8
     })
