@@ -26,7 +26,8 @@ pub fn estimate(header: &Header, file_bytes: u64, widths: &[u32]) -> u64 {
     let decoded = match header.format {
         Format::Jpeg => {
             let by = u64::from(denominator(header.width, &targets));
-            let scaled = u64::from(header.width).div_ceil(by) * u64::from(header.height).div_ceil(by);
+            let scaled =
+                u64::from(header.width).div_ceil(by) * u64::from(header.height).div_ceil(by);
             let channels = f64::max(header.samples, f64::from(header.channels));
             // A progressive JPEG is decoded only after its last pass: until then its coefficients, two bytes each, are
             // kept at full size, whatever it is scaled to.
@@ -43,18 +44,27 @@ pub fn estimate(header: &Header, file_bytes: u64, widths: &[u32]) -> u64 {
         // libwebp keeps lossless pixels as four bytes beside those that it answers, and hands them over as a copy.
         Format::Webp => pixels * (u64::from(header.channels) * 2 + 4),
     };
-    // Each copy in up to four samples of up to two bytes, upright, in RGB, and encoded; and the rows between the two
-    // passes of the resampler.
+    // The copy in work twice as it was decoded, upright, in RGB, and encoded; the larger ones that smaller ones are made
+    // from; and the rows between the two passes of the resampler.
     let area = |target: &Target| u64::from(target.width) * u64::from(target.height);
-    let copies = targets.iter().map(area).max().unwrap_or(0) * 16
-        + targets.iter().map(|target| area(target) * 4).sum::<u64>();
+    let size = u64::from(header.channels) * u64::from(header.bits / 8);
+    let copies = targets.iter().map(area).max().unwrap_or(0) * (2 * size + 8)
+        + targets
+            .iter()
+            .map(|target| area(target) * size)
+            .sum::<u64>();
     let widest = targets.iter().map(|target| target.width).max().unwrap_or(0);
-    let between = u64::from(widest) * u64::from(header.height) * u64::from(header.channels) * u64::from(header.bits / 8);
+    let between = u64::from(widest) * u64::from(header.height) * size;
     file_bytes + decoded + copies + between + FIXED
 }
 
 /// Refuses what would take more than it may.
-pub fn check(header: &Header, file_bytes: u64, widths: &[u32], limits: &Limits) -> Result<u64, Refusal> {
+pub fn check(
+    header: &Header,
+    file_bytes: u64,
+    widths: &[u32],
+    limits: &Limits,
+) -> Result<u64, Refusal> {
     let size = format!("{} x {}", header.width, header.height);
     if header.pixels() > u64::from(limits.max_megapixels) * 1_000_000 {
         return Err(Refusal::too_large(format!(
@@ -70,7 +80,11 @@ pub fn check(header: &Header, file_bytes: u64, widths: &[u32], limits: &Limits) 
              (`memory_mb`)",
             header.channels,
             header.bits,
-            if header.is_progressive { ", in several passes" } else { "" },
+            if header.is_progressive {
+                ", in several passes"
+            } else {
+                ""
+            },
             needed.div_ceil(1_000_000),
             limits.memory_bytes / 1_000_000
         )));

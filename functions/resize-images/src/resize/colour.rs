@@ -29,7 +29,9 @@ pub fn converter(profile: Option<&[u8]>, kind: Kind, notes: &mut Vec<String>) ->
     match made {
         Ok(converter) => converter,
         Err(why) => {
-            notes.push(format!("its colour profile {why}; its colours are taken for sRGB"));
+            notes.push(format!(
+                "its colour profile {why}; its colours are taken for sRGB"
+            ));
             None
         }
     }
@@ -39,11 +41,19 @@ impl Converter {
     fn new(profile: &ColorProfile, kind: Kind) -> Result<Option<Self>, String> {
         let (from, space, opaque, with_alpha) = match kind {
             Kind::Grey | Kind::GreyAlpha => (Kind::Grey, DataColorSpace::Gray, Layout::Gray, None),
-            Kind::Rgb | Kind::Rgba => (Kind::Rgb, DataColorSpace::Rgb, Layout::Rgb, Some(Layout::Rgba)),
+            Kind::Rgb | Kind::Rgba => (
+                Kind::Rgb,
+                DataColorSpace::Rgb,
+                Layout::Rgb,
+                Some(Layout::Rgba),
+            ),
             Kind::Cmyk => (Kind::Cmyk, DataColorSpace::Cmyk, Layout::Rgba, None),
         };
         if profile.color_space != space {
-            return Err(format!("is for {:?}, and the image is not", profile.color_space));
+            return Err(format!(
+                "is for {:?}, and the image is not",
+                profile.color_space
+            ));
         }
         let srgb = ColorProfile::new_srgb();
         let transform = |layout, to| {
@@ -66,11 +76,18 @@ impl Converter {
     fn changes_nothing(&self) -> bool {
         const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
         let (grid, expected): (Vec<u8>, Vec<u8>) = match self.from {
-            Kind::Grey => ((0..=255).collect(), (0..=255).flat_map(|grey| [grey; 3]).collect()),
+            Kind::Grey => (
+                (0..=255).collect(),
+                (0..=255).flat_map(|grey| [grey; 3]).collect(),
+            ),
             Kind::Rgb => {
                 let colours: Vec<u8> = STEPS
                     .iter()
-                    .flat_map(|r| STEPS.iter().flat_map(move |g| STEPS.iter().flat_map(move |b| [*r, *g, *b])))
+                    .flat_map(|r| {
+                        STEPS
+                            .iter()
+                            .flat_map(move |g| STEPS.iter().flat_map(move |b| [*r, *g, *b]))
+                    })
                     .collect();
                 (colours.clone(), colours)
             }
@@ -78,7 +95,10 @@ impl Converter {
         };
         let mut found = vec![0; expected.len()];
         self.opaque.transform(&grid, &mut found).is_ok()
-            && found.iter().zip(&expected).all(|(a, b)| a.abs_diff(*b) <= SAME)
+            && found
+                .iter()
+                .zip(&expected)
+                .all(|(a, b)| a.abs_diff(*b) <= SAME)
     }
 
     /// The same pixels in sRGB. `None`: the transform did not take them.
@@ -95,14 +115,23 @@ impl Converter {
             // Grey stays grey: all three samples are the same.
             Kind::Grey => {
                 let colours = run(&self.opaque, &pixels.data, 3)?;
-                (Kind::Grey, colours.chunks_exact(3).map(|pixel| pixel[1]).collect())
+                (
+                    Kind::Grey,
+                    colours.chunks_exact(3).map(|pixel| pixel[1]).collect(),
+                )
             }
             Kind::GreyAlpha => {
-                let (grey, alpha): (Vec<u8>, Vec<u8>) =
-                    pixels.data.chunks_exact(2).map(|pixel| (pixel[0], pixel[1])).unzip();
+                let (grey, alpha): (Vec<u8>, Vec<u8>) = pixels
+                    .data
+                    .chunks_exact(2)
+                    .map(|pixel| (pixel[0], pixel[1]))
+                    .unzip();
                 let colours = run(&self.opaque, &grey, 3)?;
                 let pairs = colours.chunks_exact(3).zip(alpha);
-                (Kind::GreyAlpha, pairs.flat_map(|(pixel, alpha)| [pixel[1], alpha]).collect())
+                (
+                    Kind::GreyAlpha,
+                    pairs.flat_map(|(pixel, alpha)| [pixel[1], alpha]).collect(),
+                )
             }
         };
         Some(Pixels {
@@ -135,7 +164,13 @@ fn without_profile(pixels: Pixels) -> Pixels {
     let data = pixels
         .data
         .chunks_exact(4)
-        .flat_map(|ink| [light(ink[0], ink[3]), light(ink[1], ink[3]), light(ink[2], ink[3])])
+        .flat_map(|ink| {
+            [
+                light(ink[0], ink[3]),
+                light(ink[1], ink[3]),
+                light(ink[2], ink[3]),
+            ]
+        })
         .collect();
     Pixels {
         kind: Kind::Rgb,

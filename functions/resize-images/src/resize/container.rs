@@ -44,9 +44,9 @@ pub fn add_exif_to_webp(webp: &[u8], width: u32, height: u32, tiff: &[u8]) -> Ve
 
 /// Whether a WebP is of the kind that moves, with however many pictures.
 pub fn is_animated_webp(bytes: &[u8]) -> bool {
-    webp_chunks(bytes)
-        .next()
-        .is_some_and(|(kind, contents)| kind == *b"VP8X" && contents.first().is_some_and(|flags| flags & ANIMATION != 0))
+    webp_chunks(bytes).next().is_some_and(|(kind, contents)| {
+        kind == *b"VP8X" && contents.first().is_some_and(|flags| flags & ANIMATION != 0)
+    })
 }
 
 /// One picture of a moving WebP, as a file of its own, and where it belongs.

@@ -46,7 +46,12 @@ impl Decoded {
 }
 
 /// Decodes an image once for all its copies. A PNG's colour profile is put into the header.
-pub fn decode(bytes: &[u8], header: &mut Header, targets: &[Target], memory: u64) -> Result<Decoded, Refusal> {
+pub fn decode(
+    bytes: &[u8],
+    header: &mut Header,
+    targets: &[Target],
+    memory: u64,
+) -> Result<Decoded, Refusal> {
     match header.format {
         Format::Jpeg => jpeg(bytes, header, targets),
         Format::Png => png(bytes, header, memory).map(Decoded::Pixels),
@@ -61,10 +66,14 @@ fn jpeg(bytes: &[u8], header: &Header, targets: &[Target]) -> Result<Decoded, Re
     let size = (header.width as usize, header.height as usize);
     if (found.width, found.height) != size {
         // The memory was judged by what our own reader saw.
-        return Err(Refusal::damaged("is a JPEG with two frame headers that differ"));
+        return Err(Refusal::damaged(
+            "is a JPEG with two frame headers that differ",
+        ));
     }
     let by = denominator(header.width, targets) as usize;
-    decompressor.set_scan_limit(MOST_SCANS).map_err(damaged_jpeg)?;
+    decompressor
+        .set_scan_limit(MOST_SCANS)
+        .map_err(damaged_jpeg)?;
     decompressor
         .set_scaling_factor(ScalingFactor::new(1, by))
         .map_err(damaged_jpeg)?;
@@ -72,7 +81,8 @@ fn jpeg(bytes: &[u8], header: &Header, targets: &[Target]) -> Result<Decoded, Re
         (Colorspace::CMYK | Colorspace::YCCK, _) => (Kind::Cmyk, PixelFormat::CMYK),
         (Colorspace::RGB, _) | (_, Subsamp::Unknown) => (Kind::Rgb, PixelFormat::RGB),
         (Colorspace::YCbCr | Colorspace::Gray, subsampling) => {
-            return planes::decode(&mut decompressor, bytes, size, subsampling, by).map(Decoded::Planes);
+            return planes::decode(&mut decompressor, bytes, size, subsampling, by)
+                .map(Decoded::Planes);
         }
     };
     let (width, height) = (size.0.div_ceil(by), size.1.div_ceil(by));
@@ -84,7 +94,9 @@ fn jpeg(bytes: &[u8], header: &Header, targets: &[Target]) -> Result<Decoded, Re
         height,
         format,
     };
-    decompressor.decompress(bytes, image).map_err(damaged_jpeg)?;
+    decompressor
+        .decompress(bytes, image)
+        .map_err(damaged_jpeg)?;
     if kind == Kind::Cmyk && header.has_adobe_marker {
         // Adobe's programs store how much light is left rather than how much ink there is.
         for sample in &mut data {
@@ -111,7 +123,8 @@ pub fn damaged_jpeg(error: turbojpeg::Error) -> Refusal {
 
 fn png(bytes: &[u8], header: &mut Header, memory: u64) -> Result<Pixels, Refusal> {
     let damaged = |error| damaged("PNG", &error);
-    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits(memory)).map_err(damaged)?;
+    let mut decoder =
+        PngDecoder::with_limits(Cursor::new(bytes), limits(memory)).map_err(damaged)?;
     match decoder.icc_profile().map_err(damaged)? {
         Some(profile) if profile.len() <= MOST_PROFILE_BYTES => header.profile = Some(profile),
         Some(profile) => header.notes.push(format!(
@@ -181,7 +194,9 @@ fn webp(bytes: &[u8], header: &Header) -> Result<Pixels, Refusal> {
             .ok_or_else(|| Refusal::damaged("is a WebP whose first picture is cut off"))?;
         let picture = webp_picture(&frame.file, frame.width, frame.height)?.coloured_with_alpha();
         if frame.left + frame.width > width || frame.top + frame.height > height {
-            return Err(Refusal::damaged("is a WebP whose first picture lies outside of it"));
+            return Err(Refusal::damaged(
+                "is a WebP whose first picture lies outside of it",
+            ));
         }
         // The rest of the first picture is empty.
         let mut data = vec![0; width * height * 4];
@@ -214,7 +229,11 @@ fn webp_picture(file: &[u8], width: usize, height: usize) -> Result<Pixels, Refu
     Ok(Pixels {
         width,
         height,
-        kind: if picture.is_alpha() { Kind::Rgba } else { Kind::Rgb },
+        kind: if picture.is_alpha() {
+            Kind::Rgba
+        } else {
+            Kind::Rgb
+        },
         is_deep: false,
         data: picture.to_vec(),
     })

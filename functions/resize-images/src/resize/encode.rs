@@ -41,7 +41,9 @@ impl Encoder {
 
     /// A JPEG from planes.
     pub fn planes(&mut self, image: &Upright) -> Result<Vec<u8>, Refusal> {
-        self.compressor.set_subsamp(image.subsampling).map_err(broken)?;
+        self.compressor
+            .set_subsamp(image.subsampling)
+            .map_err(broken)?;
         let mut output = OutputBuf::new_owned();
         let planes = YuvImage {
             pixels: &image.data[..],
@@ -50,7 +52,9 @@ impl Encoder {
             height: image.height,
             subsamp: image.subsampling,
         };
-        self.compressor.compress_yuv(planes, &mut output).map_err(broken)?;
+        self.compressor
+            .compress_yuv(planes, &mut output)
+            .map_err(broken)?;
         Ok(self.with_exif_in_jpeg(output.to_vec()))
     }
 
@@ -96,12 +100,18 @@ impl Encoder {
             Kind::Rgba | Kind::Cmyk => ExtendedColorType::Rgba8,
         };
         let mut file = vec![];
-        let mut encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Default, FilterType::Adaptive);
+        let mut encoder =
+            PngEncoder::new_with_quality(&mut file, CompressionType::Default, FilterType::Adaptive);
         if let Some(tiff) = &self.rights {
             encoder.set_exif_metadata(tiff.clone()).map_err(broken)?;
         }
         encoder
-            .write_image(&pixels.data, pixels.width as u32, pixels.height as u32, colour)
+            .write_image(
+                &pixels.data,
+                pixels.width as u32,
+                pixels.height as u32,
+                colour,
+            )
             .map_err(broken)?;
         Ok(file)
     }
@@ -131,8 +141,11 @@ impl Encoder {
 
 /// A GIF of one picture, with a colour table of its own.
 fn gif(pixels: Pixels) -> Result<Vec<u8>, Refusal> {
-    let (Ok(width), Ok(height)) = (u16::try_from(pixels.width), u16::try_from(pixels.height)) else {
-        return Err(Refusal::too_large("is too large for a GIF, which holds 65535 pixels a side"));
+    let (Ok(width), Ok(height)) = (u16::try_from(pixels.width), u16::try_from(pixels.height))
+    else {
+        return Err(Refusal::too_large(
+            "is too large for a GIF, which holds 65535 pixels a side",
+        ));
     };
     let mut pixels = pixels.coloured_with_alpha();
     for pixel in pixels.data.chunks_exact_mut(4) {
@@ -141,7 +154,12 @@ fn gif(pixels: Pixels) -> Result<Vec<u8>, Refusal> {
     }
     let mut file = vec![];
     GifEncoder::new_with_speed(&mut file, GIF_SPEED)
-        .encode(&pixels.data, u32::from(width), u32::from(height), ExtendedColorType::Rgba8)
+        .encode(
+            &pixels.data,
+            u32::from(width),
+            u32::from(height),
+            ExtendedColorType::Rgba8,
+        )
         .map_err(broken)?;
     Ok(file)
 }

@@ -100,7 +100,10 @@ pub fn resize(bytes: &[u8], wish: &Wish) -> Result<Resized, Refusal> {
     let decoded = decode::decode(bytes, &mut header, &targets, needed)?;
     let mut notes = std::mem::take(&mut header.notes);
     if header.frames > 1 {
-        notes.push(format!("it holds {} pictures, the copies show the first", header.frames));
+        notes.push(format!(
+            "it holds {} pictures, the copies show the first",
+            header.frames
+        ));
     }
     let format = wish.format.unwrap_or(header.format);
     let converter = colour::converter(header.profile.as_deref(), decoded.kind(), &mut notes);
@@ -146,7 +149,8 @@ impl Maker<'_> {
                 Some(copy) => copy.file.clone(),
                 None => {
                     // The smallest that still has twice the width: as good as the whole, and less work.
-                    let enough = |candidate: &&Decoded| candidate.width() >= 2 * target.width as usize;
+                    let enough =
+                        |candidate: &&Decoded| candidate.width() >= 2 * target.width as usize;
                     let from = smaller.iter().rev().find(enough).unwrap_or(decoded);
                     self.copy(from, target).map(|(small, file)| {
                         smaller.push(small);
@@ -177,7 +181,9 @@ impl Maker<'_> {
                     self.header.orientation,
                 )?;
                 let file = match stays_in_planes {
-                    true => self.encoder.planes(&small.upright(self.header.orientation))?,
+                    true => self
+                        .encoder
+                        .planes(&small.upright(self.header.orientation))?,
                     false => self.finish(small.to_pixels())?,
                 };
                 Ok((Decoded::Planes(small), file))
@@ -197,7 +203,9 @@ impl Maker<'_> {
         let mut pixels = pixels.shallow();
         let (size, width, height) = (pixels.size(), pixels.width, pixels.height);
         (pixels.data, pixels.width, pixels.height) =
-            self.header.orientation.apply(pixels.data, width, height, size);
+            self.header
+                .orientation
+                .apply(pixels.data, width, height, size);
         let mut pixels = colour::to_srgb(pixels, self.converter.as_ref());
         if self.format == Format::Jpeg {
             pixels = pixels.flattened(self.wish.background);

@@ -38,7 +38,13 @@ impl Orientation {
     }
 
     /// Turns a plane of `width` x `height` pixels upright, each of `size` bytes. Answers the new width and height.
-    pub fn apply(self, pixels: Vec<u8>, width: usize, height: usize, size: usize) -> (Vec<u8>, usize, usize) {
+    pub fn apply(
+        self,
+        pixels: Vec<u8>,
+        width: usize,
+        height: usize,
+        size: usize,
+    ) -> (Vec<u8>, usize, usize) {
         if self.0 == 1 {
             return (pixels, width, height);
         }

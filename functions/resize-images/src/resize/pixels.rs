@@ -89,17 +89,21 @@ impl Pixels {
             return Ok(());
         }
         let (width, height, kind) = (self.width as u32, self.height as u32, self.pixel_type());
-        let mut image = Image::from_slice_u8(width, height, &mut self.data, kind).map_err(broken)?;
+        let mut image =
+            Image::from_slice_u8(width, height, &mut self.data, kind).map_err(broken)?;
         change(&MulDiv::new(), &mut image).map_err(broken)
     }
 
     /// The same image in another size, by Lanczos with three lobes. Alpha must be multiplied in.
     pub fn resized(&self, resizer: &mut Resizer, width: u32, height: u32) -> Result<Self, Refusal> {
         let kind = self.pixel_type();
-        let source = ImageRef::new(self.width as u32, self.height as u32, &self.data, kind).map_err(broken)?;
+        let source = ImageRef::new(self.width as u32, self.height as u32, &self.data, kind)
+            .map_err(broken)?;
         let mut target = Image::new(width, height, kind);
         let options = ResizeOptions::new().use_alpha(false);
-        resizer.resize(&source, &mut target, &options).map_err(broken)?;
+        resizer
+            .resize(&source, &mut target, &options)
+            .map_err(broken)?;
         Ok(Self {
             width: width as usize,
             height: height as usize,
@@ -115,7 +119,9 @@ impl Pixels {
         if self.is_deep {
             let samples = self.data.chunks_exact(2);
             // 65535 / 255 = 257: rounded, so that white stays white.
-            let eight = |pair: &[u8]| ((u32::from(u16::from_ne_bytes([pair[0], pair[1]])) + 128) / 257) as u8;
+            let eight = |pair: &[u8]| {
+                ((u32::from(u16::from_ne_bytes([pair[0], pair[1]])) + 128) / 257) as u8
+            };
             self.data = samples.map(eight).collect();
             self.is_deep = false;
         }
@@ -197,13 +203,25 @@ mod tests {
             kind: Kind::Rgba,
             is_deep: false,
             data: (0..64)
-                .flat_map(|place| if place % 8 < 3 { [255, 0, 0, 0] } else { [0, 255, 0, 255] })
+                .flat_map(|place| {
+                    if place % 8 < 3 {
+                        [255, 0, 0, 0]
+                    } else {
+                        [0, 255, 0, 255]
+                    }
+                })
                 .collect(),
         };
         pixels.premultiply().expect("it has alpha");
-        let mut half = pixels.resized(&mut Resizer::new(), 4, 4).expect("it is resized");
+        let mut half = pixels
+            .resized(&mut Resizer::new(), 4, 4)
+            .expect("it is resized");
         half.unpremultiply().expect("it has alpha");
-        assert!(half.data.chunks(4).all(|pixel| pixel[0] == 0), "{:?}", &half.data[..16]);
+        assert!(
+            half.data.chunks(4).all(|pixel| pixel[0] == 0),
+            "{:?}",
+            &half.data[..16]
+        );
     }
 
     #[test]
@@ -227,7 +245,10 @@ mod tests {
             height: 1,
             kind: Kind::Grey,
             is_deep: true,
-            data: samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect(),
+            data: samples
+                .iter()
+                .flat_map(|sample| sample.to_ne_bytes())
+                .collect(),
         };
         assert_eq!(pixels.shallow().data, [0, 0, 1, 1, 128, 255]);
     }

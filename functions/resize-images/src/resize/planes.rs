@@ -61,7 +61,8 @@ pub fn decode(
     by: usize,
 ) -> Result<Planes, Refusal> {
     let (width, height) = (size.0.div_ceil(by), size.1.div_ceil(by));
-    let length = yuv_pixels_len(width, 1, height, subsampling).map_err(super::decode::damaged_jpeg)?;
+    let length =
+        yuv_pixels_len(width, 1, height, subsampling).map_err(super::decode::damaged_jpeg)?;
     let mut data = vec![0; length];
     let image = YuvImage {
         pixels: &mut data[..],
@@ -93,8 +94,12 @@ pub fn decode(
         data,
         width,
         luma: plane(0, 1, 1),
-        chroma: (subsampling != Subsamp::Gray)
-            .then(|| [plane(after_luma, x, y), plane(after_luma + chroma_size, x, y)]),
+        chroma: (subsampling != Subsamp::Gray).then(|| {
+            [
+                plane(after_luma, x, y),
+                plane(after_luma + chroma_size, x, y),
+            ]
+        }),
     })
 }
 
@@ -120,7 +125,9 @@ impl Planes {
         orientation: Orientation,
     ) -> Result<Self, Refusal> {
         let mut data = vec![];
-        let luma = self.luma.resized(&self.data, resizer, &mut data, Cells::whole(width, height))?;
+        let luma =
+            self.luma
+                .resized(&self.data, resizer, &mut data, Cells::whole(width, height))?;
         let chroma = match self.chroma {
             None => None,
             Some(planes) => {
@@ -128,7 +135,8 @@ impl Planes {
                     true => Cells::halves(width, height, orientation.reverses()),
                     false => Cells::whole(width, height),
                 };
-                let mut resize = |plane: Plane| plane.resized(&self.data, resizer, &mut data, cells);
+                let mut resize =
+                    |plane: Plane| plane.resized(&self.data, resizer, &mut data, cells);
                 Some([resize(planes[0])?, resize(planes[1])?])
             }
         };
@@ -177,7 +185,12 @@ impl Planes {
             Some([blue, red]) => {
                 let colours = plane(blue).iter().zip(plane(red));
                 let pixels = luma.iter().zip(colours);
-                (Kind::Rgb, pixels.flat_map(|(y, (cb, cr))| to_rgb(*y, *cb, *cr)).collect())
+                (
+                    Kind::Rgb,
+                    pixels
+                        .flat_map(|(y, (cb, cr))| to_rgb(*y, *cb, *cr))
+                        .collect(),
+                )
             }
         };
         Pixels {
@@ -221,13 +234,27 @@ struct Axis {
 
 impl Cells {
     fn whole(width: usize, height: usize) -> Self {
-        let axis = |pixels| Axis { pixels, step: 1, is_short_first: false };
-        Self { x: axis(width), y: axis(height) }
+        let axis = |pixels| Axis {
+            pixels,
+            step: 1,
+            is_short_first: false,
+        };
+        Self {
+            x: axis(width),
+            y: axis(height),
+        }
     }
 
     fn halves(width: usize, height: usize, (x, y): (bool, bool)) -> Self {
-        let axis = |pixels, is_short_first| Axis { pixels, step: 2, is_short_first };
-        Self { x: axis(width, x), y: axis(height, y) }
+        let axis = |pixels, is_short_first| Axis {
+            pixels,
+            step: 2,
+            is_short_first,
+        };
+        Self {
+            x: axis(width, x),
+            y: axis(height, y),
+        }
     }
 }
 
@@ -250,7 +277,10 @@ impl Axis {
         let pixels = self.pixels as f64;
         let reach = ((self.full() * self.step) as f64 / pixels).min(1.0);
         match self.is_odd() && self.is_short_first {
-            true => ((self.pixels - self.full() * self.step) as f64 / pixels, reach),
+            true => (
+                (self.pixels - self.full() * self.step) as f64 / pixels,
+                reach,
+            ),
             false => (0.0, reach),
         }
     }
@@ -270,8 +300,16 @@ impl Plane {
     /// With an odd number of pixels the last sample of colour lies half outside. Resizing the whole plane into all
     /// samples would shift the colours against the brightness by up to a pixel; so only what lies under whole pairs is
     /// resized, and the edge is repeated.
-    fn resized(self, from: &[u8], resizer: &mut Resizer, to: &mut Vec<u8>, cells: Cells) -> Result<Self, Refusal> {
-        let broken = |error: &dyn std::fmt::Display| Refusal::damaged(format!("could not be resized: {error}"));
+    fn resized(
+        self,
+        from: &[u8],
+        resizer: &mut Resizer,
+        to: &mut Vec<u8>,
+        cells: Cells,
+    ) -> Result<Self, Refusal> {
+        let broken = |error: &dyn std::fmt::Display| {
+            Refusal::damaged(format!("could not be resized: {error}"))
+        };
         let source = ImageRef::new(
             self.width as u32,
             self.height as u32,
@@ -285,8 +323,18 @@ impl Plane {
             let start = (covered_from + covered * from).clamp(0.0, all as f64);
             (start, (covered * reach).min(all as f64 - start))
         };
-        let (left, width) = part(self.covered.left, self.covered.width, cells.x.shares(), self.width);
-        let (top, height) = part(self.covered.top, self.covered.height, cells.y.shares(), self.height);
+        let (left, width) = part(
+            self.covered.left,
+            self.covered.width,
+            cells.x.shares(),
+            self.width,
+        );
+        let (top, height) = part(
+            self.covered.top,
+            self.covered.height,
+            cells.y.shares(),
+            self.height,
+        );
         let options = ResizeOptions::new().crop(left, top, width, height);
         resizer
             .resize(&source, &mut target, &options)
@@ -304,7 +352,8 @@ impl Plane {
         };
         let buffer = target.buffer();
         let is_first = |index: usize| cells.y.is_odd() && cells.y.is_short_first && index == 0;
-        let is_last = |index: usize| cells.y.is_odd() && !cells.y.is_short_first && index + 1 == full_height;
+        let is_last =
+            |index: usize| cells.y.is_odd() && !cells.y.is_short_first && index + 1 == full_height;
         for (index, samples) in buffer.chunks_exact(full_width).enumerate() {
             if is_first(index) {
                 row(samples);

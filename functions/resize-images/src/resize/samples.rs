@@ -25,7 +25,8 @@ pub fn decoded(file: &[u8], background: [u8; 3]) -> Rgb {
     let format = super::inspect(file).expect("it is an image").format;
     let (width, height, rgba) = match format {
         Format::Jpeg => {
-            let image = turbojpeg::decompress(file, turbojpeg::PixelFormat::RGBA).expect("it decodes");
+            let image =
+                turbojpeg::decompress(file, turbojpeg::PixelFormat::RGBA).expect("it decodes");
             (image.width, image.height, image.pixels)
         }
         Format::Webp => {
@@ -33,19 +34,29 @@ pub fn decoded(file: &[u8], background: [u8; 3]) -> Rgb {
             let (width, height) = (image.width() as usize, image.height() as usize);
             let rgba = match image.is_alpha() {
                 true => image.to_vec(),
-                false => image.chunks(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect(),
+                false => image
+                    .chunks(3)
+                    .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])
+                    .collect(),
             };
             (width, height, rgba)
         }
         Format::Png | Format::Gif => {
-            let image = image::load_from_memory(file).expect("it decodes").to_rgba8();
-            (image.width() as usize, image.height() as usize, image.into_raw())
+            let image = image::load_from_memory(file)
+                .expect("it decodes")
+                .to_rgba8();
+            (
+                image.width() as usize,
+                image.height() as usize,
+                image.into_raw(),
+            )
         }
     };
     let on_background = |pixel: &[u8]| {
         let alpha = f64::from(pixel[3]) / 255.0;
         [0, 1, 2].map(|channel| {
-            (f64::from(pixel[channel]) * alpha + f64::from(background[channel]) * (1.0 - alpha)).round() as u8
+            (f64::from(pixel[channel]) * alpha + f64::from(background[channel]) * (1.0 - alpha))
+                .round() as u8
         })
     };
     Rgb {

@@ -28,13 +28,17 @@ pub fn targets(header: &Header, widths: &[u32]) -> Vec<Target> {
             }
         })
         .collect();
-    targets.sort_by(|a, b| b.wanted.cmp(&a.wanted));
+    targets.sort_by_key(|target| std::cmp::Reverse(target.wanted));
     targets
 }
 
 /// `side * numerator / denominator`, rounded, at least 1.
 fn share(side: u32, numerator: u32, denominator: u32) -> u32 {
-    let (side, numerator, denominator) = (u64::from(side), u64::from(numerator), u64::from(denominator));
+    let (side, numerator, denominator) = (
+        u64::from(side),
+        u64::from(numerator),
+        u64::from(denominator),
+    );
     let rounded = (2 * side * numerator + denominator) / (2 * denominator);
     u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
 }
@@ -54,10 +58,13 @@ mod tests {
     use super::*;
 
     fn sizes(width: u32, height: u32, widths: &[u32]) -> Vec<(u32, u32)> {
-        let bytes = crate::resize::samples::png(width, height);
-        let header = crate::resize::inspect(&bytes).expect("a PNG");
+        let bytes = super::super::samples::png(width, height);
+        let header = super::super::inspect(&bytes).expect("a PNG");
         let targets = targets(&header, widths);
-        targets.iter().map(|target| (target.width, target.height)).collect()
+        targets
+            .iter()
+            .map(|target| (target.width, target.height))
+            .collect()
     }
 
     #[test]
@@ -70,7 +77,11 @@ mod tests {
 
     #[test]
     fn the_decoder_leaves_twice_the_largest_copy() {
-        let target = |width| Target { wanted: width, width, height: 1 };
+        let target = |width| Target {
+            wanted: width,
+            width,
+            height: 1,
+        };
         assert_eq!(denominator(4000, &[target(1000)]), 2);
         assert_eq!(denominator(3999, &[target(1000)]), 1);
         assert_eq!(denominator(8000, &[target(1000), target(480)]), 4);

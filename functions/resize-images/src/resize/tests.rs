@@ -1,11 +1,16 @@
 //! Whole images through [`resize`], held against what libvips makes of them (`fixtures/expected.json`).
 
+#[path = "../../../../tests/fuzz/checks/image_header.rs"]
+mod check;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::samples::{self, Rgb};
+// The check looks for it here.
+use super::super::resize;
 use super::{Format, Limits, Reason, Refusal, Resized, Wish, inspect, peek, resize};
 
 const BACKGROUND: [u8; 3] = [255, 0, 255];
@@ -34,7 +39,8 @@ fn wish(widths: &[u32], format: Option<Format>) -> Wish {
 }
 
 fn resized(name: &str, widths: &[u32], format: Option<Format>) -> Resized {
-    resize(&fixture(name), &wish(widths, format)).unwrap_or_else(|refusal| panic!("{name} {refusal}"))
+    resize(&fixture(name), &wish(widths, format))
+        .unwrap_or_else(|refusal| panic!("{name} {refusal}"))
 }
 
 fn refused(bytes: &[u8]) -> Refusal {
@@ -48,7 +54,9 @@ fn refused(bytes: &[u8]) -> Refusal {
 fn fields(image: &Rgb) -> Vec<[f64; 3]> {
     let edges = |side: usize| -> Vec<usize> {
         // Halves to even, as Python's round does.
-        (0..=4).map(|n| (side as f64 * n as f64 / 4.0).round_ties_even() as usize).collect()
+        (0..=4)
+            .map(|n| (side as f64 * n as f64 / 4.0).round_ties_even() as usize)
+            .collect()
     };
     let (xs, ys) = (edges(image.width), edges(image.height));
     let mut fields = vec![];
@@ -70,14 +78,17 @@ fn fields(image: &Rgb) -> Vec<[f64; 3]> {
     fields
 }
 
-/// How far a copy's fields may lie from libvips's, where that is not nearly nothing.
+/// How far the mean colour of a field may lie from libvips's.
 fn tolerance(name: &str, to: Format) -> f64 {
-    match name {
+    match (name, to) {
         // libvips knows a profile of its own for inks without one; ours multiplies light.
-        "cmyk-without-profile.jpg" => 80.0,
-        // 256 colours.
-        _ if to == Format::Gif => 6.0,
-        _ => 2.5,
+        ("cmyk-without-profile.jpg", _) => 80.0,
+        // Between the 625 colours of the profile, the two interpolate differently.
+        ("cmyk.jpg", _) => 4.5,
+        // Without loss, so that only the decoding, the resizing and the colours are compared.
+        (_, Format::Png) => 2.0,
+        // A field is 16 pixels wide, and colours that are stored at half the size run over its edges.
+        _ => 5.0,
     }
 }
 
@@ -89,12 +100,18 @@ fn every_image_has_the_size_and_the_colours_that_libvips_gives_it() {
     let mut wrong = vec![];
     for (name, sizes) in &expected {
         for format in [Format::Jpeg, Format::Png, Format::Webp] {
-            let widths: Vec<u32> = sizes.keys().map(|width| width.parse().expect("a width")).collect();
+            let widths: Vec<u32> = sizes
+                .keys()
+                .map(|width| width.parse().expect("a width"))
+                .collect();
             let resized = resized(name, &widths, Some(format));
             assert_eq!(resized.copies.len(), widths.len(), "{name}");
             for copy in &resized.copies {
                 let expected = &sizes[&copy.wanted.to_string()];
-                let file = copy.file.as_ref().unwrap_or_else(|refusal| panic!("{name} {refusal}"));
+                let file = copy
+                    .file
+                    .as_ref()
+                    .unwrap_or_else(|refusal| panic!("{name} {refusal}"));
                 let image = samples::decoded(file, BACKGROUND);
                 assert_eq!(
                     (image.width as u64, image.height as u64),
@@ -103,7 +120,10 @@ fn every_image_has_the_size_and_the_colours_that_libvips_gives_it() {
                 );
                 let size = (expected["size"][0].as_u64(), expected["size"][1].as_u64());
                 if size != (Some(image.width as u64), Some(image.height as u64)) {
-                    wrong.push(format!("{name} {} {size:?}: is {} x {}", copy.wanted, image.width, image.height));
+                    wrong.push(format!(
+                        "{name} {} {size:?}: is {} x {}",
+                        copy.wanted, image.width, image.height
+                    ));
                 }
                 let theirs: Vec<[f64; 3]> =
                     serde_json::from_value(expected["fields"].clone()).expect("it holds colours");
@@ -113,7 +133,11 @@ fn every_image_has_the_size_and_the_colours_that_libvips_gives_it() {
                     .flat_map(|(ours, theirs)| ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()))
                     .fold(0.0, f64::max);
                 if off > tolerance(name, format) {
-                    wrong.push(format!("{name} {} as {}: off by {off:.1}", copy.wanted, format.name()));
+                    wrong.push(format!(
+                        "{name} {} as {}: off by {off:.1}",
+                        copy.wanted,
+                        format.name()
+                    ));
                 }
             }
         }
@@ -136,14 +160,19 @@ fn a_copy_has_the_type_of_its_source_unless_another_is_asked_for() {
         // And what was transparent still is.
         let image = samples::decoded(file, BACKGROUND);
         let left = &image.data[image.width * 3 * 24..][..3];
-        assert_eq!(left == BACKGROUND, name.starts_with("alpha"), "{name} {left:?}");
+        let is_clear = left.iter().zip(BACKGROUND).all(|(a, b)| a.abs_diff(b) < 4);
+        assert_eq!(is_clear, name.starts_with("alpha"), "{name} {left:?}");
     }
 }
 
 #[test]
 fn all_widths_above_the_source_hold_the_sources_own_size() {
     let resized = resized("plain.jpg", &[100, 161, 5000], None);
-    let sizes: Vec<_> = resized.copies.iter().map(|copy| (copy.wanted, copy.width, copy.height)).collect();
+    let sizes: Vec<_> = resized
+        .copies
+        .iter()
+        .map(|copy| (copy.wanted, copy.width, copy.height))
+        .collect();
     assert_eq!(sizes, [(5000, 160, 120), (161, 160, 120), (100, 100, 75)]);
     let file = |index: usize| resized.copies[index].file.clone().expect("it is made");
     assert_eq!(file(0), file(1));
@@ -153,17 +182,33 @@ fn all_widths_above_the_source_hold_the_sources_own_size() {
 fn a_file_that_ends_early_is_damaged_wherever_it_ends() {
     let mut count = 0;
     for entry in std::fs::read_dir(fixtures()).expect("there are fixtures") {
-        let name = entry.expect("it can be listed").file_name().into_string().expect("ASCII");
-        let is_image = [".jpg", ".png", ".gif", ".webp"].iter().any(|end| name.ends_with(end));
+        let name = entry
+            .expect("it can be listed")
+            .file_name()
+            .into_string()
+            .expect("ASCII");
+        let is_image = [".jpg", ".png", ".gif", ".webp"]
+            .iter()
+            .any(|end| name.ends_with(end));
         if !is_image || name.starts_with("bomb") {
             continue;
         }
         let bytes = fixture(&name);
         // A JPEG's last two bytes are its end mark, without which all pixels are there.
-        let ends = [bytes.len() / 10, bytes.len() / 3, bytes.len() / 2, bytes.len() * 9 / 10, bytes.len() - 3];
+        let ends = [
+            bytes.len() / 10,
+            bytes.len() / 3,
+            bytes.len() / 2,
+            bytes.len() * 9 / 10,
+            bytes.len() - 3,
+        ];
         for end in ends {
             let refusal = refused(&bytes[..end]);
-            assert_eq!(refusal.reason, Reason::Damaged, "{name} up to {end}: {refusal}");
+            assert_eq!(
+                refusal.reason,
+                Reason::Damaged,
+                "{name} up to {end}: {refusal}"
+            );
         }
         count += 1;
     }
@@ -214,7 +259,10 @@ fn a_bomb_is_refused_from_its_header() {
 #[test]
 fn what_is_not_resized_is_named() {
     let cases: [(&[u8], &str); 12] = [
-        (b"<?xml version=\"1.0\"?>\n<!-- x -->\n<svg xmlns=\"x\"/>", "SVG"),
+        (
+            b"<?xml version=\"1.0\"?>\n<!-- x -->\n<svg xmlns=\"x\"/>",
+            "SVG",
+        ),
         (b"  <svg/>", "SVG"),
         (b"%PDF-1.7", "PDF"),
         (b"\0\0\0\x18ftypheic....", "HEIC"),
@@ -238,8 +286,17 @@ fn what_is_not_resized_is_named() {
 #[test]
 fn nothing_of_the_sources_metadata_is_left_but_the_rights_on_request() {
     let bytes = fixture("place.jpg");
-    let all = [&b"GPS-LATITUDE"[..], b"A camera", b"a comment", b"Ann Artist", b"Exif"];
-    assert!(all.iter().all(|words| contains(&bytes, words)), "the fixture holds them");
+    let all = [
+        &b"GPS-LATITUDE"[..],
+        b"A camera",
+        b"a comment",
+        b"Ann Artist",
+        b"Exif",
+    ];
+    assert!(
+        all.iter().all(|words| contains(&bytes, words)),
+        "the fixture holds them"
+    );
     for format in [Format::Jpeg, Format::Png, Format::Webp] {
         let mut wish = wish(&[64, 32], Some(format));
         for keeps_rights in [false, true] {
@@ -247,15 +304,26 @@ fn nothing_of_the_sources_metadata_is_left_but_the_rights_on_request() {
             let resized = resize(&bytes, &wish).expect("it is resized");
             for copy in &resized.copies {
                 let file = copy.file.as_ref().expect("it is made");
-                assert!(all[..3].iter().all(|words| !contains(file, words)), "{}", format.name());
+                assert!(
+                    all[..3].iter().all(|words| !contains(file, words)),
+                    "{}",
+                    format.name()
+                );
                 let header = inspect(file).expect("it is whole");
-                let text = |text: &Option<Vec<u8>>| text.clone().map(|text| String::from_utf8_lossy(&text).into_owned());
-                let expected = keeps_rights.then_some(("Ann Artist".to_owned(), "(c) 2026 Ann Artist".to_owned()));
+                let text = |text: &Option<Vec<u8>>| {
+                    text.clone()
+                        .map(|text| String::from_utf8_lossy(&text).into_owned())
+                };
+                let expected = keeps_rights
+                    .then_some(("Ann Artist".to_owned(), "(c) 2026 Ann Artist".to_owned()));
                 let found = text(&header.rights.artist).zip(text(&header.rights.copyright));
                 assert_eq!(found, expected, "{}", format.name());
                 assert_eq!(contains(file, b"Ann Artist"), keeps_rights);
                 // The container is still one that decoders take.
-                assert_eq!(samples::decoded(file, BACKGROUND).width, copy.width as usize);
+                assert_eq!(
+                    samples::decoded(file, BACKGROUND).width,
+                    copy.width as usize
+                );
             }
         }
     }
@@ -270,7 +338,11 @@ fn of_what_moves_the_first_picture_is_taken_and_that_is_said() {
     for name in ["animated.gif", "animated.webp"] {
         let resized = resized(name, &[64], None);
         assert_eq!(resized.header.frames, 3, "{name}");
-        assert_eq!(resized.notes, ["it holds 3 pictures, the copies show the first"], "{name}");
+        assert_eq!(
+            resized.notes,
+            ["it holds 3 pictures, the copies show the first"],
+            "{name}"
+        );
         let header = inspect(resized.copies[0].file.as_ref().expect("it is made"));
         assert_eq!(header.expect("it is whole").frames, 1, "{name}");
     }
@@ -281,13 +353,42 @@ fn a_copy_that_a_type_cannot_hold_does_not_cost_the_others() {
     // WebP holds 16383 pixels a side; this PNG is one pixel wide and higher.
     let tall = samples::png(4, 20_000);
     let resized = resize(&tall, &wish(&[4, 2], Some(Format::Webp))).expect("it decodes");
-    let made: Vec<bool> = resized.copies.iter().map(|copy| copy.file.is_ok()).collect();
+    let made: Vec<bool> = resized
+        .copies
+        .iter()
+        .map(|copy| copy.file.is_ok())
+        .collect();
     assert_eq!(made, [false, true]);
 }
 
 #[test]
+fn what_fuzzing_asks_holds_of_the_fixtures_and_of_what_it_found() {
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/image_header");
+    let mut count = 0;
+    for folder in [fixtures(), found] {
+        // Fuzzing may have found nothing that is worth keeping.
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.expect("it can be listed").path();
+            check::bytes(&std::fs::read(path).expect("it can be read"));
+            count += 1;
+        }
+    }
+    assert!(count > 30, "fixtures are missing");
+}
+
+#[test]
 fn headers_with_any_byte_changed_are_read_without_a_panic() {
-    for name in ["place.jpg", "progressive.jpg", "p3.png", "animated.gif", "animated.webp", "alpha.webp"] {
+    for name in [
+        "place.jpg",
+        "progressive.jpg",
+        "p3.png",
+        "animated.gif",
+        "animated.webp",
+        "alpha.webp",
+    ] {
         let bytes = fixture(name);
         for place in 0..bytes.len().min(700) {
             for flip in [0x01, 0x80, 0xff] {
@@ -303,10 +404,17 @@ fn headers_with_any_byte_changed_are_read_without_a_panic() {
 fn no_changed_byte_makes_a_decoder_panic_or_take_more_than_it_may() {
     let mut wish = wish(&[32], Some(Format::Jpeg));
     wish.limits.memory_bytes = 64 << 20;
-    for name in ["tiny.jpg", "plain.webp", "palette-alpha.png", "orientation.webp", "p3.jpg", "animated.gif"] {
+    for name in [
+        "tiny.jpg",
+        "plain.webp",
+        "palette-alpha.png",
+        "orientation.webp",
+        "p3.jpg",
+        "animated.gif",
+    ] {
         let bytes = fixture(name);
         // Every place once, each with another change.
-        for place in (0..bytes.len()).step_by((bytes.len() / 400).max(1)) {
+        for place in (0..bytes.len()).step_by((bytes.len() / 150).max(1)) {
             let mut changed = bytes.clone();
             changed[place] = changed[place].wrapping_add((place % 255) as u8 + 1);
             if let Ok(resized) = resize(&changed, &wish) {

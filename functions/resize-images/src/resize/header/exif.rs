@@ -4,7 +4,7 @@
 //! Camera, place, time and thumbnail are not read, and so never written. Rights that only XMP or IPTC name are not
 //! found.
 
-use crate::resize::orientation::Orientation;
+use super::super::orientation::Orientation;
 
 const ORIENTATION: u16 = 0x0112;
 const ARTIST: u16 = 0x013b;
@@ -37,8 +37,14 @@ pub struct Exif {
 pub fn read(tiff: &[u8]) -> Exif {
     let mut exif = Exif::default();
     let reader = match tiff {
-        [b'I', b'I', 42, 0, ..] => Tiff { bytes: tiff, is_little: true },
-        [b'M', b'M', 0, 42, ..] => Tiff { bytes: tiff, is_little: false },
+        [b'I', b'I', 42, 0, ..] => Tiff {
+            bytes: tiff,
+            is_little: true,
+        },
+        [b'M', b'M', 0, 42, ..] => Tiff {
+            bytes: tiff,
+            is_little: false,
+        },
         _ => return exif,
     };
     let Some(directory) = reader.u32(4).and_then(|place| usize::try_from(place).ok()) else {

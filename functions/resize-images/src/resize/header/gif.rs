@@ -1,7 +1,7 @@
 //! The blocks of a GIF, <https://www.w3.org/Graphics/GIF/spec-gif89a.txt>.
 
+use super::super::refusal::Refusal;
 use super::{Format, Header, u16_le};
-use crate::resize::refusal::Refusal;
 
 /// Pictures are counted up to here.
 const MOST_FRAMES: u32 = 100_000;
@@ -28,7 +28,8 @@ pub fn read(bytes: &[u8]) -> Result<(Header, bool), Refusal> {
                     return Ok((header, false));
                 };
                 // Past the descriptor, its table of colours, and the size of a code.
-                place = after_blocks(bytes, place + 10 + table_len(flags) + 1).unwrap_or(usize::MAX);
+                place =
+                    after_blocks(bytes, place + 10 + table_len(flags) + 1).unwrap_or(usize::MAX);
                 if place <= bytes.len() {
                     header.frames += 1;
                 }

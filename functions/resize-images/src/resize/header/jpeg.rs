@@ -3,8 +3,8 @@
 //! ITU-T T.81, annex B, <https://www.w3.org/Graphics/JPEG/itu-t81.pdf>; the profile's segments are in annex B.4 of the
 //! ICC specification, <https://www.color.org/specification/ICC1v43_2010-12.pdf>.
 
+use super::super::refusal::Refusal;
 use super::{Format, Header, u16_be};
-use crate::resize::refusal::Refusal;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const PROFILE: &[u8] = b"ICC_PROFILE\0";
@@ -30,18 +30,26 @@ pub fn read(bytes: &[u8]) -> Result<Header, Refusal> {
         place += 2;
         match marker {
             0x01 | 0xd0..=0xd7 => continue,
-            0xd9 => return Err(Refusal::damaged("is a JPEG that ends before its first scan")),
+            0xd9 => {
+                return Err(Refusal::damaged(
+                    "is a JPEG that ends before its first scan",
+                ));
+            }
             _ => {}
         }
         let segment = u16_be(bytes, place)
             .and_then(|length| bytes.get(place + 2..place + usize::from(length.max(2))))
             .ok_or_else(|| {
-                Refusal::damaged(format!("ends early: a segment of the JPEG at byte {place} is cut off"))
+                Refusal::damaged(format!(
+                    "ends early: a segment of the JPEG at byte {place} is cut off"
+                ))
             })?;
         match marker {
             0xc4 | 0xc8 | 0xcc => {}
             0xc0..=0xcf if frame.is_some() => {
-                return Err(Refusal::unsupported("is a hierarchical JPEG, which is not resized"));
+                return Err(Refusal::unsupported(
+                    "is a hierarchical JPEG, which is not resized",
+                ));
             }
             0xc0..=0xcf => frame = Some(read_frame(marker, segment)?),
             0xe1 if exif.is_none() => exif = segment.strip_prefix(EXIF),
@@ -72,7 +80,9 @@ pub fn read(bytes: &[u8]) -> Result<Header, Refusal> {
 /// A frame header (B.2.2).
 fn read_frame(marker: u8, segment: &[u8]) -> Result<Header, Refusal> {
     let unsupported = |what: &str| {
-        Err(Refusal::unsupported(format!("is {what}, which is not resized")))
+        Err(Refusal::unsupported(format!(
+            "is {what}, which is not resized"
+        )))
     };
     match marker {
         0xc0..=0xc2 | 0xc9 | 0xca => {}
@@ -101,7 +111,11 @@ fn read_frame(marker: u8, segment: &[u8]) -> Result<Header, Refusal> {
         .collect();
     let most = |of: fn(&(u32, u32)) -> u32| factors.iter().map(of).max().unwrap_or(0);
     let whole = most(|factor| factor.0) * most(|factor| factor.1);
-    if factors.len() != usize::from(count) || factors.iter().any(|(h, v)| !matches!(h, 1..=4) || !matches!(v, 1..=4)) {
+    if factors.len() != usize::from(count)
+        || factors
+            .iter()
+            .any(|(h, v)| !matches!(h, 1..=4) || !matches!(v, 1..=4))
+    {
         return Err(Refusal::damaged("is a JPEG whose components make no sense"));
     }
     let mut header = Header::new(Format::Jpeg, u32::from(width), u32::from(height));

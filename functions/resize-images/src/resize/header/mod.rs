@@ -169,7 +169,21 @@ fn read(bytes: &[u8]) -> Result<(Header, bool), Refusal> {
         [0xff, 0xd8, 0xff, ..] => (jpeg::read(bytes)?, true),
         [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => png::read(bytes)?,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::read(bytes)?,
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::read(bytes)?,
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => webp::read(bytes)?,
         [] => return Err(Refusal::damaged("is empty")),
         _ => return Err(Refusal::unsupported(unsupported(bytes))),
     };
@@ -226,25 +240,34 @@ fn is_svg(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(4096)];
     let text = String::from_utf8_lossy(start).to_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    text.starts_with("<svg") || (text.starts_with("<?xml") || text.starts_with("<!")) && text.contains("<svg")
+    text.starts_with("<svg")
+        || (text.starts_with("<?xml") || text.starts_with("<!")) && text.contains("<svg")
 }
 
 /// A big-endian number at `place`.
 fn u16_be(bytes: &[u8], place: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(bytes.get(place..)?.first_chunk().copied()?))
+    Some(u16::from_be_bytes(
+        bytes.get(place..)?.first_chunk().copied()?,
+    ))
 }
 
 /// A big-endian number at `place`.
 fn u32_be(bytes: &[u8], place: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(place..)?.first_chunk().copied()?))
+    Some(u32::from_be_bytes(
+        bytes.get(place..)?.first_chunk().copied()?,
+    ))
 }
 
 /// A little-endian number at `place`.
 fn u16_le(bytes: &[u8], place: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(place..)?.first_chunk().copied()?))
+    Some(u16::from_le_bytes(
+        bytes.get(place..)?.first_chunk().copied()?,
+    ))
 }
 
 /// A little-endian number at `place`.
 fn u32_le(bytes: &[u8], place: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(place..)?.first_chunk().copied()?))
+    Some(u32::from_le_bytes(
+        bytes.get(place..)?.first_chunk().copied()?,
+    ))
 }

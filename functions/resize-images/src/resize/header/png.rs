@@ -1,7 +1,7 @@
 //! The chunks of a PNG, <https://www.w3.org/TR/png-3/>.
 
+use super::super::refusal::Refusal;
 use super::{Format, Header, u32_be};
-use crate::resize::refusal::Refusal;
 
 /// Length, type and checksum of a chunk.
 const AROUND: usize = 12;

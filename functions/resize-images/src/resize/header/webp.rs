@@ -1,7 +1,7 @@
 //! The chunks of a WebP, <https://developers.google.com/speed/webp/docs/riff_container>.
 
+use super::super::refusal::Refusal;
 use super::{Format, Header, u16_le, u32_le};
-use crate::resize::refusal::Refusal;
 
 /// Reads all chunks, and answers whether the last one was there.
 pub fn read(bytes: &[u8]) -> Result<(Header, bool), Refusal> {
@@ -64,9 +64,11 @@ fn extended(contents: &[u8]) -> Result<Header, Refusal> {
 /// RFC 6386, section 9.1.
 fn lossy(contents: &[u8]) -> Result<Header, Refusal> {
     match (contents.get(3..6), u16_le(contents, 6), u16_le(contents, 8)) {
-        (Some([0x9d, 0x01, 0x2a]), Some(width), Some(height)) => {
-            Ok(sized(u32::from(width & 0x3fff), u32::from(height & 0x3fff), false))
-        }
+        (Some([0x9d, 0x01, 0x2a]), Some(width), Some(height)) => Ok(sized(
+            u32::from(width & 0x3fff),
+            u32::from(height & 0x3fff),
+            false,
+        )),
         _ => Err(Refusal::damaged("is a WebP whose header makes no sense")),
     }
 }
@@ -76,7 +78,11 @@ fn lossless(contents: &[u8]) -> Result<Header, Refusal> {
     match (contents.first(), u32_le(contents, 1)) {
         (Some(0x2f), Some(bits)) => {
             let has_alpha = bits >> 28 & 1 == 1;
-            Ok(sized((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1, has_alpha))
+            Ok(sized(
+                (bits & 0x3fff) + 1,
+                (bits >> 14 & 0x3fff) + 1,
+                has_alpha,
+            ))
         }
         _ => Err(Refusal::damaged("is a WebP whose header makes no sense")),
     }

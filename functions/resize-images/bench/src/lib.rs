@@ -1,0 +1,4 @@
+//! The image code of the function, without anything of AWS.
+
+#[path = "../../src/resize/mod.rs"]
+pub mod resize;
