@@ -1,6 +1,6 @@
 //! The IAM policy of a function under a configuration: its own statements and those that all functions share.
 
-use lamplighter_config::{Config, MailPolicy, Mode, StateUrl};
+use lamplighter_config::{Config, MailPolicy, Mode, Queue, StateUrl};
 use lamplighter_core::Statement;
 use serde_json::{Value, json};
 
@@ -25,7 +25,8 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         // The first word of a Sid is what it allows: in plan mode nothing may be changed.
         statements.retain(|statement| !statement.is_act());
     }
-    if !config.aws.regions.is_empty() && !entry.is_global {
+    // What takes events works in its own account, where their region says.
+    if !config.aws.regions.is_empty() && !entry.is_global && !entry.consumes {
         statements.push(Statement::allow(
             "ReadRegions",
             &["ec2:DescribeRegions"],
@@ -38,7 +39,7 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         .iter()
         .map(|account| account.role.clone())
         .collect();
-    if !roles.is_empty() {
+    if !roles.is_empty() && !entry.consumes {
         statements.push(Statement::allow(
             "ReadOtherAccounts",
             &["sts:AssumeRole"],
@@ -75,14 +76,33 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         } else {
             format!("{prefix}/")
         };
-        // What it remembers of its runs, and its claims of slots.
-        let own = ["runs", "slots"].map(|what| format!("{folder}{what}/{}/*", entry.name));
+        // What it remembers of its runs and its claims of slots; of a round the parts that had no time for all of it; of
+        // events how far the work is, what cannot succeed, and how far a backfill has come. What a function keeps
+        // besides is in its own statements.
+        let is_applied = config
+            .section(entry.name)
+            .is_some_and(|section| section.mode == Mode::Apply);
+        let kept: &[&str] = match (entry.consumes, is_applied) {
+            (true, true) => &["backfill", "ledger", "quarantine", "runs", "slots"],
+            (true, false) => &["ledger", "quarantine", "runs", "slots"],
+            (false, _) => &["parts", "runs", "slots"],
+        };
+        let keys = |what: &str| format!("{folder}{what}/{}/*", entry.name);
+        let own: Vec<String> = kept.iter().map(|what| keys(what)).collect();
         statements.push(Statement::allow(
             "StateReadAndWrite",
             &["s3:GetObject", "s3:PutObject"],
             own.iter()
                 .map(|keys| format!("arn:aws:s3:::{bucket}/{keys}")),
         ));
+        if entry.consumes && is_applied {
+            statements.push(Statement::allow(
+                "StateRemove",
+                &["s3:DeleteObject"],
+                ["backfill", "quarantine"]
+                    .map(|what| format!("arn:aws:s3:::{bucket}/{}", keys(what))),
+            ));
+        }
         // Without it S3 answers 403 and not 404 for a key that is not there yet.
         statements.push(
             Statement::allow(
@@ -90,7 +110,7 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
                 &["s3:ListBucket"],
                 [format!("arn:aws:s3:::{bucket}")],
             )
-            .only_if("StringLike", "s3:prefix", own.to_vec()),
+            .only_if("StringLike", "s3:prefix", own),
         );
     }
     for statement in &mut statements {
@@ -101,21 +121,61 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
     statements
 }
 
-/// The statements of the daemon's own role: it assumes its functions' roles, and does nothing itself.
+/// The statements of the daemon's own role: it assumes its functions' roles and consumes their queues, and does nothing
+/// else itself. Claims of slots and all other state are written by the run, with the function's role.
 pub fn daemon_statements(config: &Config, place: &Place) -> Vec<Statement> {
     let functions = config.functions().into_iter();
     let roles: Vec<String> = functions
         .filter(|(name, _)| config.is_configured(name))
         .filter_map(|(_, common)| Some(fill(common.role.as_ref()?, place)))
         .collect();
-    if roles.is_empty() {
-        return vec![];
+    let mut statements = Vec::new();
+    if !roles.is_empty() {
+        statements.push(Statement::allow(
+            "AssumeFunctionRoles",
+            &["sts:AssumeRole"],
+            roles,
+        ));
     }
-    vec![Statement::allow(
-        "AssumeFunctionRoles",
-        &["sts:AssumeRole"],
-        roles,
-    )]
+    let mut queues: Vec<String> = config
+        .intakes()
+        .into_iter()
+        .flat_map(|(name, _)| consumed_queues(config, name))
+        .map(|queue| {
+            let region = queue.region.as_deref().unwrap_or("*");
+            fill(
+                &format!("arn:aws:sqs:{region}:{}:{}", queue.account, queue.name),
+                place,
+            )
+        })
+        .collect();
+    queues.sort();
+    queues.dedup();
+    if !queues.is_empty() {
+        statements.push(Statement::allow(
+            "ConsumeQueues",
+            &[
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ],
+            queues,
+        ));
+    }
+    statements
+}
+
+/// The queues that the daemon consumes for a function: in plan mode an event is not acknowledged, so none is fetched.
+pub fn consumed_queues<'a>(config: &'a Config, function: &str) -> &'a [Queue] {
+    let is_applied = config.is_configured(function)
+        && config
+            .section(function)
+            .is_some_and(|section| section.mode == Mode::Apply);
+    match config.intake(function) {
+        Some(intake) if is_applied => &intake.queues,
+        _ => &[],
+    }
 }
 
 /// The trust policy of a function's role: only the Lambda service. No condition on the account: Lambda documents none

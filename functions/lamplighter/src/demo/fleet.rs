@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_local_aws::{
-    AcmCertificate, IamKey, IamUser, Instance, NetworkInterface, SecurityGroup, SecurityGroupRule,
-    World,
+    AcmCertificate, ComputePlatform, IamKey, IamUser, Instance, NetworkInterface, Notification,
+    SecurityGroup, SecurityGroupRule, World,
 };
 
 /// The account's id.
@@ -96,7 +96,7 @@ pub fn world(now: DateTime<Utc>) -> World {
     for (region, instance) in fleet.drain(..) {
         world = world.instance(ACCOUNT, region, instance);
     }
-    certificates(groups(users(world, now)))
+    events(certificates(groups(users(world, now))))
 }
 
 /// Users as they come: careful, careless, and a robot that nobody remembers.
@@ -147,6 +147,41 @@ fn groups(world: World) -> World {
             NetworkInterface::new("eni-0a11ce00000000001", ["sg-0a11ce00000000002"])
                 .public("198.51.100.7"),
         )
+}
+
+/// Buckets whose objects are announced in queues.
+fn events(world: World) -> World {
+    let mut world = world
+        .bucket(ACCOUNT, REGIONS[0], "acme-mail-archive")
+        .deployment_group(
+            ACCOUNT,
+            REGIONS[0],
+            "shop",
+            "production",
+            ComputePlatform::Server,
+        );
+    for (bucket, prefix, queue) in [
+        ("acme-mail-in", "inbox/", "mail"),
+        ("acme-photos", "in/", "images"),
+        ("acme-releases", "apps/", "bundles"),
+    ] {
+        let arn = world.add_queue(ACCOUNT, REGIONS[0], queue);
+        let dead = world.add_queue(ACCOUNT, REGIONS[0], &format!("{queue}-dead-letters"));
+        world = world.dead_letters(&arn, &dead, 5);
+        let created = Notification::to(&arn, &["s3:ObjectCreated:*"]).prefix(prefix);
+        world = world
+            .bucket(ACCOUNT, REGIONS[0], bucket)
+            .notification(bucket, created);
+    }
+    world
+}
+
+/// A photo is uploaded, and a mail comes in.
+pub fn something_happens(world: &mut World) {
+    let photo = include_bytes!("../../../resize-images/fixtures/orientation-6.jpg");
+    world.store_object("acme-photos", "in/bridge.jpg", photo);
+    let mail = include_bytes!("../../../archive-mail/fixtures/mail/002-adjacent-encoded-words.eml");
+    world.store_object("acme-mail-in", "inbox/6u8v2q0j5h1k", mail);
 }
 
 /// One certificate for each bucket.

@@ -1,7 +1,9 @@
 //! `lamplighter demo`: the whole product against a simulated AWS account in this process, through the real AWS SDK.
 
+mod daemon;
 mod fleet;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -22,13 +24,21 @@ const CONFIG: &str = include_str!("lamplighter.toml");
 /// The day of the demo. It stands still, so that the certificates, whose dates do too, are always in their buckets.
 const START: &str = "2026-01-05T09:00:00Z";
 
+/// What is kept up until a signal, instead of the story that the demo tells.
+#[derive(Debug, Clone, Copy)]
+pub enum KeepUp {
+    /// The simulated account, for another terminal.
+    Account,
+    /// The daemon against it, with its status page at this address.
+    Daemon(SocketAddr),
+}
+
 /// Runs the demo, or keeps its account up.
-pub async fn run(globals: &Globals, serve: bool) -> Result<u8, Failure> {
+pub async fn run(globals: &Globals, keep: Option<KeepUp>) -> Result<u8, Failure> {
     // An account that is kept up is judged by the clock of whoever plays with it.
-    let start = if serve {
-        (lamplighter_shell::clock::system())()
-    } else {
-        START.parse().unwrap_or_default()
+    let start = match keep {
+        Some(_) => (lamplighter_shell::clock::system())(),
+        None => START.parse().unwrap_or_default(),
     };
     let aws = LocalAws::start(fleet::world(start))
         .await
@@ -39,10 +49,10 @@ pub async fn run(globals: &Globals, serve: bool) -> Result<u8, Failure> {
         "Nothing leaves this machine: a simulated AWS account serves at {}, and the AWS SDK calls it.\n",
         aws.endpoint()
     ))?;
-    if serve {
-        keep_up(&aws).await
-    } else {
-        tell(globals, &aws, start).await
+    match keep {
+        Some(KeepUp::Account) => keep_up(&aws).await,
+        Some(KeepUp::Daemon(http)) => daemon::run(&aws, http).await,
+        None => tell(globals, &aws, start).await,
     }
 }
 
@@ -130,6 +140,7 @@ async fn tell(globals: &Globals, aws: &LocalAws, start: DateTime<Utc>) -> Result
     say(&demo.calls())?;
     heading("Next", "")?;
     say(concat!(
+        "  lamplighter demo --daemon                 the daemon against this account, with its status page\n",
         "  lamplighter demo --serve                  keeps this account up to play with\n",
         "  lamplighter run stop-untagged --dry-run   the same on your own account; changes nothing\n",
         "  lamplighter policy stop-untagged          the IAM policy it needs\n",

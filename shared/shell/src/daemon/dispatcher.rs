@@ -14,8 +14,8 @@ use tracing::{error, info, warn};
 use ulid::Ulid;
 
 use super::planner::{Decided, Decision, Job, Known, Limit, Planner};
-use queues::Queues;
 use super::store::{BEAT, Finish, Host, JobRow, Outcome, Reload, RunRow, Store, Write};
+use queues::Queues;
 
 /// A function whose runs panic this often in a row is paused.
 const MAX_PANICS: u32 = 3;
@@ -220,7 +220,11 @@ impl Dispatcher {
             Err(trouble) => {
                 for start in &mut work.starts {
                     if start.mode == Mode::Apply {
-                        error!(function = start.function, slot = start.slot.map(tracing::field::display), "refused: {trouble}");
+                        error!(
+                            function = start.function,
+                            slot = start.slot.map(tracing::field::display),
+                            "refused: {trouble}"
+                        );
                         start.outcome = Some(Outcome::Refused);
                         start.finished_at = Some(now);
                         start.detail = Some(bounded(&trouble));

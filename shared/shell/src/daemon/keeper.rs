@@ -181,7 +181,9 @@ impl Keeper {
         let next = dispatcher.wake().map_or_else(String::new, |next| {
             format!(", next look {}", next.format("%Y-%m-%d %H:%M:%S UTC"))
         });
-        let trouble = dispatcher.trouble().map_or("", |_| "; the ledger cannot be written");
+        let trouble = dispatcher
+            .trouble()
+            .map_or("", |_| "; the ledger cannot be written");
         format!(
             "{functions} functions, {} running{next}{trouble}",
             self.running.len()

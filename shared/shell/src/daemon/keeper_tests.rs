@@ -1,5 +1,7 @@
 //! The real loop with functions that misbehave: one that panics, one that blocks its thread, one that fails in passing.
 
+mod lag;
+
 use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;

@@ -8,7 +8,8 @@ use lamplighter_core::Result;
 use super::consumers::QueueRow;
 use super::planner::{Decision, Skip};
 use super::store::{
-    Durations, Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, RunRow, Store, Totals, Write,
+    Durations, Finish, Host, JobRow, KEPT_FOR, KEPT_RUNS, Outcome, Paused, RunRow, Store, Totals,
+    Write,
 };
 
 /// A ledger that ends with the process.

@@ -101,6 +101,13 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
         );
     }
 
+    let (sender, news) = mpsc::channel();
+    let reports = settings.config.daemon.http.map(|_| state_dir);
+    let link = Arc::new(Link::new(reports));
+    // Ends with this function: the page is there until the last run has ended.
+    let _server = Server::start(&settings, &link, &sender, now).await?;
+    let mut heart = start_heart(sender.clone()).await?;
+    // What fails before this is told as it is: a runtime must not be dropped in another one.
     let places = usize::try_from(config.max_runs).unwrap_or(1);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One that is always free, and one for a dry run by hand.
@@ -109,12 +116,6 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
         .enable_all()
         .build()
         .map_err(|error| Error::permanent("cannot start the threads of runs").caused_by(error))?;
-    let (sender, news) = mpsc::channel();
-    let reports = settings.config.daemon.http.map(|_| state_dir);
-    let link = Arc::new(Link::new(reports));
-    // Ends with this function: the page is there until the last run has ended.
-    let _server = Server::start(&settings, &link, &sender, now).await?;
-    let mut heart = start_heart(sender.clone()).await?;
     let store = Box::new(Sqlite::new(state_dir));
     let count = jobs.len();
     let keeper = Keeper::new(
@@ -252,6 +253,8 @@ fn this_process(now: DateTime<Utc>) -> Host {
     }
 }
 
+#[cfg(test)]
+mod dispatcher_queue_tests;
 #[cfg(test)]
 mod dispatcher_tests;
 #[cfg(test)]

@@ -121,6 +121,11 @@ impl Ping {
 
 async fn say(switch: &Switch, function: &str, word: Word, id: u128, text: &str) {
     if let Err(error) = switch.say(function, word, id, text).await {
-        warn!(function, ?word, "nobody was told of the run: {}", chain(&error));
+        warn!(
+            function,
+            ?word,
+            "nobody was told of the run: {}",
+            chain(&error)
+        );
     }
 }

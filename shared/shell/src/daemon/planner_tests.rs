@@ -1,11 +1,13 @@
 //! What becomes of slots, case by case. Times are of 2026-03-02, a Monday.
 
+mod options;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use lamplighter_config::{Missed, Overlap};
 use lamplighter_core::Mode;
 
-use super::planner::{Decision, Job, Known, ON_TIME, Planner, Waiting, offset};
+use super::planner::{Decision, Job, Known, ON_TIME, Planner, Waiting};
 use crate::schedule::Schedule;
 
 pub(super) fn job(name: &str, schedule: &str) -> Job {
@@ -369,58 +371,6 @@ fn a_clock_that_goes_back_decides_again_and_one_that_goes_forward_has_missed() {
     assert_eq!(look(&mut planner, "09:30:00"), "start 11:00:00 for 1");
     planner.ended("f");
     assert_eq!(look(&mut planner, "10:00:00"), "start 10:00:00");
-}
-
-#[test]
-fn a_spread_delays_the_start_and_leaves_the_slot_s_name() {
-    let mut planner = Planner::new(4);
-    let job = Job {
-        offset: TimeDelta::minutes(5),
-        ..job("f", "rate(1 hour)")
-    };
-    planner.add(job, known("08:00:00"), at("09:00:00"));
-    assert_eq!(planner.wake(), Some(at("09:05:00")));
-    assert_eq!(look(&mut planner, "09:04:59"), "");
-    assert_eq!(look(&mut planner, "09:05:00"), "start 09:00:00");
-}
-
-#[test]
-fn an_offset_is_the_name_s_own_and_smaller_than_the_window_and_the_period() {
-    let schedule = |text| Schedule::parse(text, Tz::UTC).expect("a schedule");
-    let names: Vec<String> = (0..200)
-        .map(|number| format!("function-{number}"))
-        .collect();
-    for (expression, window, limit) in [
-        ("rate(1 day)", 600, 600),
-        ("rate(5 minutes)", 3600, 300),
-        // 9, 10 and 17 o'clock: never as long as the shortest time between two.
-        ("cron(0 9,10,17 * * ? *)", 7200, 3600),
-        ("rate(1 day)", 0, 1),
-    ] {
-        let offsets: Vec<TimeDelta> = names
-            .iter()
-            .map(|name| offset(name, TimeDelta::seconds(window), &schedule(expression)))
-            .collect();
-        assert!(
-            offsets
-                .iter()
-                .all(|offset| (0..limit).contains(&offset.num_seconds())),
-            "{expression}"
-        );
-        let different: std::collections::BTreeSet<_> = offsets.iter().collect();
-        assert!(
-            window == 0 || different.len() > 90,
-            "{expression}: {}",
-            different.len()
-        );
-    }
-    // The same for ever: a schedule must not move with an update.
-    let spread = offset(
-        "stop-untagged",
-        TimeDelta::minutes(10),
-        &schedule("rate(1 hour)"),
-    );
-    assert_eq!(spread, TimeDelta::seconds(547));
 }
 
 #[test]

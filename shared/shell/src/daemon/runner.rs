@@ -159,7 +159,12 @@ async fn watch(
             (end(Outcome::Taken, chain(&failure)), false)
         }
         Ok(Err(failure)) if failure.kind() != ErrorKind::Interrupted => {
-            error!(function = entry.name, slot, "the run failed: {}", chain(&failure));
+            error!(
+                function = entry.name,
+                slot,
+                "the run failed: {}",
+                chain(&failure)
+            );
             let is_transient = failure.kind() == ErrorKind::Transient;
             (end(Outcome::Failed, chain(&failure)), is_transient)
         }
@@ -174,7 +179,10 @@ async fn watch(
             (end(Outcome::Timeout, message), false)
         }
         Ok(Err(_)) | Err(_) => {
-            error!(function = entry.name, slot, "interrupted: it was told to end");
+            error!(
+                function = entry.name,
+                slot, "interrupted: it was told to end"
+            );
             let message = "told to end before it had ended by itself".to_owned();
             (end(Outcome::Interrupted, message), false)
         }
@@ -196,7 +204,11 @@ async fn cut_off(
         Ok(joined) => joined,
         Err(_) => {
             // It keeps its place until it ends: a second one would block a second thread.
-            error!(function = entry.name, slot = start.slot.map(tracing::field::display), "it cannot be ended: it blocks its thread");
+            error!(
+                function = entry.name,
+                slot = start.slot.map(tracing::field::display),
+                "it cannot be ended: it blocks its thread"
+            );
             task.await
         }
     }

@@ -109,7 +109,9 @@ impl Snapshot {
         let mut functions = Vec::new();
         for job in jobs {
             let row = rows.remove(&job.name).unwrap_or_default();
-            functions.push(FunctionStatus::of(store, job, row, &queues, is_running, now)?);
+            functions.push(FunctionStatus::of(
+                store, job, row, &queues, is_running, now,
+            )?);
         }
         functions.sort_by(|a, b| a.function.cmp(&b.function));
         let mut troubles = Vec::new();
@@ -221,7 +223,10 @@ impl FunctionStatus {
         self.queues.iter().filter_map(|queue| {
             let row = queue.row.as_ref().filter(|_| queue.is_consumed)?;
             let trouble = row.trouble.as_deref()?;
-            Some(format!("{}: nothing can be received: {trouble}", self.function))
+            Some(format!(
+                "{}: nothing can be received: {trouble}",
+                self.function
+            ))
         })
     }
 

@@ -112,8 +112,9 @@ impl Sqlite {
         let opened = |uri: &str| -> rusqlite::Result<Connection> {
             let connection = Connection::open_with_flags(uri, flags)?;
             connection.busy_timeout(PATIENCE)?;
-            // The first read is what fails where the files beside the ledger cannot be used.
-            connection.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?;
+            // The first read is what fails where the files beside the ledger cannot be used, and in a ledger of a
+            // version without this table.
+            connection.query_row("SELECT count(*) FROM queues", [], |_| Ok(()))?;
             Ok(connection)
         };
         let found = |connection, copy| {
@@ -134,9 +135,10 @@ impl Sqlite {
         {
             return found(connection, None);
         }
-        // A WAL that nobody has put in order: read a copy.
+        // A WAL that nobody has put in order, or a ledger that no daemon of this version has opened: read a copy, which
+        // is brought up to date.
         let copy = Copy::of(&path).map_err(|error| cannot("copy", &path, error))?;
-        match opened(&uri(&copy.folder.join(FILE), "")) {
+        match open(&copy.folder.join(FILE)) {
             Ok(connection) => found(connection, Some(copy)),
             Err(error) => Err(cannot("read", &path, error)),
         }

@@ -1,5 +1,7 @@
 //! Both ledgers, by the same tests; and what only the one on disk can do.
 
+mod queues;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,7 +13,7 @@ use super::memory::Memory;
 use super::planner::{Decided, Decision, Skip, Waiting, Why};
 use super::planner_tests::at;
 use super::sqlite::{FILE, Sqlite};
-use super::store::{Finish, Host, KEPT_RUNS, Outcome, RunRow, Store, Write};
+use super::store::{Durations, Finish, Host, KEPT_RUNS, Outcome, RunRow, Store, Write};
 
 /// A folder that goes away.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -357,4 +359,60 @@ fn a_ledger_of_a_newer_program_or_of_something_else_is_refused_and_left_as_it_is
         .expect_err("no ledger");
     let kept = std::fs::read_to_string(&path).expect("read");
     assert!(kept.starts_with("this is no ledger"));
+}
+
+#[test]
+fn what_is_counted_is_counted_once_and_for_ever() {
+    with_both(|store| {
+        seen(store);
+        for (minute, outcome) in [(1, Outcome::Ok), (2, Outcome::Taken), (3, Outcome::Failed)] {
+            let id = format!("{minute}");
+            let begins = at(&format!("09:0{minute}:00"));
+            store.write(&start(&id, begins)).expect("written");
+            let ends = begins + TimeDelta::milliseconds(2_500);
+            // The end that had to wait for a full disk may come twice.
+            for _ in 0..2 {
+                store.write(&finish(&id, ends, outcome)).expect("written");
+            }
+        }
+        store.write(&start("4", at("09:04:00"))).expect("written");
+        let skip = Skip {
+            function: "f".to_owned(),
+            first: at("09:10:00"),
+            last: at("09:12:00"),
+            count: 3,
+            why: Why::Busy,
+        };
+        let tick = Write::Tick {
+            at: at("09:12:00"),
+            decided: Decided {
+                decisions: vec![Decision::Skip(skip)],
+                until: vec![],
+            },
+            starts: vec![],
+        };
+        store.write(&tick).expect("written");
+        // The daemon ends without a word, and years go by.
+        store
+            .write(&Write::Boot(host(at("10:00:00"))))
+            .expect("written");
+        let later = at("10:00:00") + TimeDelta::days(400);
+        store.write(&Write::Trim { at: later }).expect("written");
+        let totals = store.totals().expect("read");
+        let runs = |outcome| totals.runs.get(&("f".to_owned(), outcome)).copied();
+        for outcome in [
+            Outcome::Ok,
+            Outcome::Taken,
+            Outcome::Failed,
+            Outcome::Interrupted,
+        ] {
+            assert_eq!(runs(outcome), Some(1), "{outcome:?}");
+        }
+        assert_eq!(runs(Outcome::Panicked), None);
+        assert_eq!(totals.skips[&("f".to_owned(), Why::Busy)], 3);
+        let durations = &totals.durations["f"];
+        assert_eq!(durations.sum_millis, 5_000);
+        assert_eq!(durations.classes.iter().sum::<u64>(), 2);
+        assert_eq!(durations.classes[Durations::class(2_500)], 2);
+    });
 }

@@ -46,6 +46,7 @@ fn run(findings: Vec<Finding>) -> Run {
         records: vec![],
         exceptions: vec![],
         delta: None,
+        part: None,
         digested_on: None,
     }
 }

@@ -16,6 +16,7 @@ use super::{Counts, QueueEvent, Shared};
 use crate::daemon::dispatcher::End;
 use crate::daemon::runner::{self, Order, Ran};
 use crate::daemon::store::{Outcome, RunRow};
+use crate::intake::reply::message_of;
 use crate::round::TIME_TO_END;
 
 /// How long a message is hidden from others at a time. A daemon that is gone loses its messages after this; one that
@@ -50,10 +51,9 @@ pub(super) async fn deliver(shared: &Shared, queue: &Queue, messages: Vec<Messag
     row.summary = ran.end.summary;
     // First the word, then the count: while something is in work, the keeper listens.
     let run = Box::new(row);
-    shared.tell(QueueEvent::Delivered { run, counts });
-    shared
-        .in_work
-        .fetch_sub(messages.len(), Ordering::Relaxed);
+    let others = shared.in_work.load(Ordering::Relaxed) - messages.len();
+    shared.tell_beside(QueueEvent::Delivered { run, counts }, others);
+    shared.in_work.fetch_sub(messages.len(), Ordering::Relaxed);
 }
 
 fn begun(shared: &Shared) -> RunRow {
@@ -249,8 +249,7 @@ enum Fate {
 fn fates(rows: &[RecordRow]) -> BTreeMap<&str, Fate> {
     let mut fates = BTreeMap::new();
     for row in rows {
-        // A record's id begins with the id of its message.
-        let message = row.id.split('/').next().unwrap_or_default();
+        let message = message_of(&row.id);
         let fate = match row.outcome {
             RecordOutcome::Ignored => Fate::Ignored,
             RecordOutcome::Done => Fate::Done,

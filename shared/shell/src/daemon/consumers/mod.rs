@@ -22,7 +22,7 @@ use std::sync::mpsc::Sender;
 
 use chrono::{DateTime, Utc};
 use lamplighter_aws::sqs::Look;
-use lamplighter_config::{Config, Mode, Queue as QueueConfig};
+use lamplighter_config::Queue as QueueConfig;
 use lamplighter_core::{Error, Result};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -34,6 +34,7 @@ pub use row::{Counts, QueueRow};
 use super::keeper::News;
 use super::store::{Outcome, RunRow};
 use crate::connect::Entry;
+use crate::policy::consumed_queues;
 use crate::settings::Settings;
 
 /// What a consumer tells the keeper.
@@ -121,10 +122,15 @@ impl Shared {
     }
 
     fn tell(&self, what: QueueEvent) {
+        self.tell_beside(what, self.in_work.load(Ordering::Relaxed));
+    }
+
+    /// Tells something while so many messages are in work.
+    fn tell_beside(&self, what: QueueEvent, in_work: usize) {
         let news = QueueNews {
             function: self.entry.name.to_owned(),
             queue: self.queue.url.clone(),
-            in_work: self.in_work.load(Ordering::Relaxed) as u64,
+            in_work: in_work as u64,
             what,
         };
         // The keeper has ended, and with it whoever could be told.
@@ -149,15 +155,15 @@ impl Consumers {
         let places = usize::try_from(settings.config.daemon.max_deliveries).unwrap_or(1);
         let mut wanted: BTreeMap<(String, String), (Entry, QueueConfig)> = BTreeMap::new();
         for entry in &self.entries {
-            for queue in consumed(&settings.config, entry.name) {
+            for queue in consumed_queues(&settings.config, entry.name) {
                 let key = (entry.name.to_owned(), queue.url.clone());
                 wanted.insert(key, (*entry, queue.clone()));
             }
         }
         let gone = self.consumers.extract_if(.., |key, consumer| {
-            wanted.get(key).is_none_or(|(_, queue)| {
-                *queue != consumer.queue || places != consumer.places
-            })
+            wanted
+                .get(key)
+                .is_none_or(|(_, queue)| *queue != consumer.queue || places != consumer.places)
         });
         for ((function, queue), consumer) in gone.collect::<Vec<_>>() {
             info!(function, queue, "no longer consumed");
@@ -259,18 +265,6 @@ impl Consumers {
 
     fn all(&self) -> impl Iterator<Item = &Consumer> {
         self.consumers.values().chain(&self.leaving)
-    }
-}
-
-/// The queues of a function that are consumed: in plan mode an event is not acknowledged, so none is fetched.
-pub fn consumed<'a>(config: &'a Config, function: &str) -> &'a [QueueConfig] {
-    let is_applied = config.is_configured(function)
-        && config
-            .section(function)
-            .is_some_and(|section| section.mode == Mode::Apply);
-    match config.intake(function) {
-        Some(intake) if is_applied => &intake.queues,
-        _ => &[],
     }
 }
 

@@ -67,7 +67,11 @@ async fn receive(shared: &Arc<Shared>, places: &Arc<Semaphore>, oldest: &AtomicU
         match received {
             Ok((queue, messages)) => {
                 if errors > 0 {
-                    info!(function = shared.entry.name, queue = shared.queue.url, "messages are received again");
+                    info!(
+                        function = shared.entry.name,
+                        queue = shared.queue.url,
+                        "messages are received again"
+                    );
                     errors = 0;
                     shared.tell(QueueEvent::Trouble(None));
                 }

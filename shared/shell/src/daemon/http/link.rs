@@ -168,8 +168,8 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::http::page_tests::at;
     use crate::daemon::memory::Memory;
-    use crate::daemon::planner_tests::at;
     use crate::daemon::store_tests::host;
 
     fn dispatcher() -> Dispatcher {

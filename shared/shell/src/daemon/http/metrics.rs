@@ -209,7 +209,8 @@ fn success_due(
 fn counted(text: &mut Text, live: &Live) {
     let names: Vec<&str> = live.jobs.iter().map(|job| job.name.as_str()).collect();
     let name = "lamplighter_runs_total";
-    text.family(name, "counter", "Runs that ended, by how they ended.");
+    text.family(name, "counter", "Runs that ended, by how they ended. Of events only deliveries that failed, at most one in ten seconds: see \
+         lamplighter_queue_deliveries_total.");
     for function in &names {
         for outcome in Outcome::ALL {
             let count = live.totals.runs.get(&((*function).to_owned(), outcome));
@@ -366,8 +367,9 @@ fn resident_bytes() -> Option<f64> {
     Some(f64::from(kilobytes) * 1_024.0)
 }
 
+/// To the millisecond.
 fn unix(time: DateTime<Utc>) -> f64 {
-    (time - DateTime::UNIX_EPOCH).as_seconds_f64()
+    TimeDelta::milliseconds(time.timestamp_millis()).as_seconds_f64()
 }
 
 fn flag(is_so: bool) -> f64 {

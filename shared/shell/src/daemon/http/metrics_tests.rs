@@ -5,10 +5,9 @@ use std::sync::{Arc, mpsc};
 
 use chrono::TimeDelta;
 
-use super::page_tests::live;
+use super::page_tests::{at, live};
 use super::{Link, Site, metrics};
 use crate::clock;
-use crate::daemon::planner_tests::at;
 use crate::daemon::store::{Durations, Outcome};
 
 fn site() -> Site {

@@ -60,8 +60,8 @@ use crate::settings::Settings;
 /// A person has a few windows, Prometheus one connection. More wait in the kernel.
 const MOST_CONNECTIONS: usize = 64;
 
-/// How long a client may take to send the head of a request, the pause before the next one included.
-const TIME_FOR_HEAD: Duration = Duration::from_secs(20);
+/// How long a client may take to send the head of a request, the pause before the next one included. Tests have less time.
+const TIME_FOR_HEAD: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
 
 /// After this long a connection is ended, in between two requests if there is a moment. Without a limit 64 slow readers
 /// would keep everybody else out for ever.

@@ -56,6 +56,7 @@ struct Head {
     troubles: Vec<String>,
     mood: &'static str,
     sentence: String,
+    found: Option<String>,
 }
 
 impl Head {
@@ -92,7 +93,23 @@ impl Head {
             troubles,
             mood,
             sentence,
+            found: found(cards),
         }
+    }
+}
+
+/// What the last reports found together.
+fn found(cards: &[Card]) -> Option<String> {
+    let counts = cards.iter().map(Card::findings).filter(|count| *count > 0);
+    match (counts.clone().sum::<usize>(), counts.count()) {
+        (0, _) => None,
+        (1, _) => Some("The last reports have one finding.".to_owned()),
+        (all, 1) => Some(format!(
+            "The last reports have {all} findings, of one function."
+        )),
+        (all, of) => Some(format!(
+            "The last reports have {all} findings, of {of} functions."
+        )),
     }
 }
 
@@ -130,7 +147,7 @@ pub(super) fn job(live: &Live, function: &str, history: History, form: DryRunFor
         context! {
             is_going_on => run.outcome.is_none(),
             outcome => run.outcome.map(|outcome| outcome.as_str()),
-            detail => run.detail.clone(),
+            detail => views::detail(run.detail.as_deref(), function),
             began => Value::from(Serde(Moment::of(run.started_at))),
             has_report => form.has_report && run.outcome.is_some(),
         }

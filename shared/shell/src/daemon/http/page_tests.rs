@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_config::{Missed, Overlap};
 use lamplighter_core::{Mode, Trigger};
 use serde_json::json;
@@ -14,11 +14,14 @@ use super::reports::{Digest, DigestLine};
 use crate::daemon::consumers::QueueRow;
 use crate::daemon::http::DryRun;
 use crate::daemon::planner::{Job, Skip, Why};
-use crate::daemon::planner_tests::at;
 use crate::daemon::snapshot::{FunctionStatus, QueueStatus, SCHEMA, Snapshot};
 use crate::daemon::store::{Outcome, Paused, RunRow, Totals};
 use crate::daemon::store_tests::host;
 use crate::schedule::Schedule;
+
+pub(super) fn at(time: &str) -> DateTime<Utc> {
+    time.parse().expect("a time")
+}
 
 /// What a person who may tag an instance may try.
 pub(super) const HOSTILE: &str =
@@ -218,11 +221,12 @@ fn every_run_is_a_link_with_a_name_and_a_shape_of_its_own() {
 fn the_overview_says_when_in_the_zone_and_in_utc_and_what_was_found() {
     let [overview, job] = pages();
     for text in [
-        "Mon 23 Nov 06:00</time> <span class=\"quiet\">Europe/Berlin (Mon 23 Nov 05:00 UTC)</span>, \
-         <span data-until=\"2026-11-23T05:00:00Z\">in 17 h</span>",
+        "<b data-until=\"2026-11-23T05:00:00Z\">in 17 h</b>",
+        "Mon 23 Nov 06:00</time> Europe&#x2f;Berlin (05:00 UTC)",
+        "The last reports have 3 findings, of one function.",
         "3 busy",
         "One thing needs somebody to look.",
-        "and 2 more · <a href=\"/jobs/stop-untagged/report\">",
+        "<a href=\"/jobs/stop-untagged/report\">Report of 22 Nov 12:00",
         "not while it is paused",
     ] {
         assert!(overview.contains(text), "{text}: {overview}");

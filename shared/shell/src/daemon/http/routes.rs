@@ -121,7 +121,8 @@ async fn guarded(State(app): Shared, request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        // Nobody else learns where a link was. With "no-referrer" the form would come from the origin `null`.
+        ("referrer-policy", "same-origin"),
         ("x-frame-options", "DENY"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),

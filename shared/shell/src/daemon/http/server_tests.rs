@@ -8,11 +8,10 @@ use std::time::Duration;
 use lamplighter_aws::Options;
 use lamplighter_config::{Config, Sources};
 
-use super::page_tests::job as page_test_job;
+use super::page_tests::{at, job as page_test_job};
 use super::{Link, MOST_HEAD_BYTES, Server};
 use crate::daemon::dispatcher::Dispatcher;
 use crate::daemon::keeper::News;
-use crate::daemon::planner_tests::at;
 use crate::daemon::sqlite::Sqlite;
 use crate::daemon::store_tests::{Folder, host};
 use crate::settings::Settings;
@@ -138,7 +137,7 @@ fn every_answer_carries_the_headers_that_keep_a_browser_in_check() {
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "frame-ancestors 'none'",
             "cache-control: no-",
         ] {

@@ -111,7 +111,7 @@ mod tests {
     use lamplighter_core::Mode;
 
     use super::*;
-    use crate::daemon::planner_tests::at;
+    use crate::daemon::http::page_tests::at;
     use crate::daemon::store::Outcome;
 
     fn run(millis: i64, outcome: Outcome) -> RunRow {

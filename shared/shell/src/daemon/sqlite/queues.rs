@@ -46,7 +46,8 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<QueueRow>> {
     let mut rows = connection.prepare_cached("SELECT * FROM queues ORDER BY function, queue")?;
     let rows = rows.query_map([], |row| {
         type Read<T> = rusqlite::Result<T>;
-        let count = |column| -> Read<Option<u64>> { Ok(row.get::<_, Option<i64>>(column)?.map(unsigned)) };
+        let count =
+            |column| -> Read<Option<u64>> { Ok(row.get::<_, Option<i64>>(column)?.map(unsigned)) };
         let must = |column| -> Read<u64> { Ok(unsigned(row.get(column)?)) };
         let moment = |column| -> Read<Option<DateTime<Utc>>> {
             Ok(row.get::<_, Option<i64>>(column)?.map(time))

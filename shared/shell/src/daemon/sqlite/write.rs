@@ -188,7 +188,13 @@ fn put_finish(transaction: &Transaction<'_>, finish: &Finish) -> rusqlite::Resul
         ],
     )?;
     let pause = finish.pause.as_deref();
-    count_panics(transaction, &finish.function, finish.panics, pause, finish.at)
+    count_panics(
+        transaction,
+        &finish.function,
+        finish.panics,
+        pause,
+        finish.at,
+    )
 }
 
 fn count_panics(

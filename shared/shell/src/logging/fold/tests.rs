@@ -68,7 +68,13 @@ fn lines_that_differ_in_a_field_a_text_or_their_run_are_all_written() {
         tracing::info!("two {}", 2);
     });
     let expected = [
-        "scheduled", "scheduled", "the run begins", "the run begins", "one", "one", "two 2",
+        "scheduled",
+        "scheduled",
+        "the run begins",
+        "the run begins",
+        "one",
+        "one",
+        "two 2",
     ];
     // The two `one` are two places in the code.
     assert_eq!(lines, expected);
@@ -78,7 +84,9 @@ fn lines_that_differ_in_a_field_a_text_or_their_run_are_all_written() {
 #[test]
 fn after_its_window_a_line_is_written_again() {
     let fold = Fold::default();
-    let place = tracing::info_span!("here").metadata().map(tracing::Metadata::callsite);
+    let place = tracing::info_span!("here")
+        .metadata()
+        .map(tracing::Metadata::callsite);
     let begin = Instant::now();
     let Some(place) = place else {
         // No subscriber is interested in the span, so it has no metadata; take one that always has.
@@ -93,7 +101,11 @@ fn with_event_place(begin: Instant) {
     impl<S: Subscriber> Layer<S> for Take {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
             SEEN.fetch_add(1, Ordering::Relaxed);
-            check_window(&Fold::default(), event.metadata().callsite(), Instant::now());
+            check_window(
+                &Fold::default(),
+                event.metadata().callsite(),
+                Instant::now(),
+            );
         }
     }
     let subscriber = tracing_subscriber::registry().with(Take);

@@ -65,7 +65,12 @@ fn messages_are_told_apart_by_their_whole_id() {
         ("ab/0", RecordOutcome::Retry),
         ("b/0/1", RecordOutcome::Done),
     ]);
-    let of = |id: &str| fates.iter().find(|(known, _)| known == id).map(|(_, fate)| *fate);
+    let of = |id: &str| {
+        fates
+            .iter()
+            .find(|(known, _)| known == id)
+            .map(|(_, fate)| *fate)
+    };
     assert_eq!(of("a"), Some(Fate::Done));
     assert_eq!(of("ab"), Some(Fate::Again));
     assert_eq!(of("b"), Some(Fate::Done));

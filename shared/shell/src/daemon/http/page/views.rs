@@ -39,6 +39,7 @@ pub(super) struct Card {
     mode: &'static str,
     mode_means: &'static str,
     schedule: String,
+    rhythm: String,
     expression: String,
     state: &'static str,
     word: String,
@@ -51,6 +52,7 @@ pub(super) struct Card {
     ago: Option<String>,
     skipped: Option<String>,
     waiting: usize,
+    events: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,8 +60,7 @@ struct Next {
     moment: Moment,
     local: String,
     zone: String,
-    utc: String,
-    is_utc: bool,
+    utc: Option<String>,
     away: String,
 }
 
@@ -74,10 +75,9 @@ struct Mark {
 #[derive(Debug, Serialize)]
 struct DigestView {
     moment: Moment,
-    count: String,
+    count: usize,
     is_quiet: bool,
     lines: Vec<Value>,
-    more: usize,
 }
 
 impl Card {
@@ -89,8 +89,14 @@ impl Card {
         cards.collect()
     }
 
+    /// How many findings its last report has.
+    pub(super) fn findings(&self) -> usize {
+        self.digest.as_ref().map_or(0, |digest| digest.count)
+    }
+
     fn of(live: &Live, function: &FunctionStatus, job: &Job) -> Self {
         let now = live.snapshot.at;
+        let schedule = job.schedule.describe();
         let digest = live.digests.get(&function.function);
         let (state, word, why) = state(function, digest);
         let mut strip: Vec<&RunRow> = function.runs.iter().chain(&function.running).collect();
@@ -109,7 +115,12 @@ impl Card {
                 lamplighter_core::Mode::Apply => "acts within its limits",
                 _ => "reports, and changes nothing",
             },
-            schedule: job.schedule.describe(),
+            rhythm: schedule
+                .split(", counted")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            schedule,
             expression: function.schedule.clone(),
             state,
             word,
@@ -124,8 +135,29 @@ impl Card {
             ago: success.map(|at| format!("{} ago", span((now - at).max(TimeDelta::zero())))),
             skipped: (!skipped.is_empty()).then(|| skipped.join(", ")),
             waiting: function.waiting.len(),
+            events: events(function),
         }
     }
+}
+
+/// What became of the messages of its queues.
+fn events(function: &FunctionStatus) -> Option<String> {
+    let rows = function
+        .queues
+        .iter()
+        .filter_map(|queue| queue.row.as_ref());
+    let (mut handled, mut quarantined, mut waiting) = (0, 0, 0);
+    for row in rows {
+        handled += row.counts.done + row.counts.ignored;
+        quarantined += row.counts.quarantined;
+        waiting += row.depth.unwrap_or_default();
+    }
+    let quarantined = match quarantined {
+        0 => String::new(),
+        count => format!(", {count} in quarantine"),
+    };
+    (!function.queues.is_empty())
+        .then(|| format!("{handled} handled, {waiting} waiting{quarantined}"))
 }
 
 /// How a function is: for the eye, in words, and why.
@@ -145,9 +177,15 @@ fn state(
         .iter()
         .find(|run| !matches!(run.outcome, Some(Outcome::Taken | Outcome::Interrupted)));
     match last.and_then(|run| Some((run, run.outcome?))) {
+        None if has_worked(function) => ("ok", "ok".to_owned(), None),
         None => ("new", "has not run yet".to_owned(), None),
         Some((run, outcome)) if outcome.is_failure() => {
-            ("bad", outcome.as_str().to_owned(), run.detail.clone())
+            let why = detail(run.detail.as_deref(), &function.function);
+            (
+                "bad",
+                outcome.as_str().to_owned(),
+                Some(why).filter(|why| !why.is_empty()),
+            )
         }
         Some(_) => match digest.map_or(0, |digest| digest.fail + digest.unknown) {
             0 => ("ok", "ok".to_owned(), None),
@@ -155,6 +193,15 @@ fn state(
             count => ("found", format!("{count} findings"), None),
         },
     }
+}
+
+/// Whether it has worked on events, though it has had no round yet.
+fn has_worked(function: &FunctionStatus) -> bool {
+    let mut rows = function
+        .queues
+        .iter()
+        .filter_map(|queue| queue.row.as_ref());
+    rows.any(|row| row.last_done_at.is_some())
 }
 
 impl Next {
@@ -165,8 +212,15 @@ impl Next {
             moment: Moment::of(next),
             local: there.format("%a %-d %b %H:%M").to_string(),
             zone: zone.name().to_owned(),
-            utc: next.format("%a %-d %b %H:%M UTC").to_string(),
-            is_utc: zone == Tz::UTC,
+            utc: (zone != Tz::UTC).then(|| {
+                let is_same_day = there.date_naive() == next.date_naive();
+                let format = if is_same_day {
+                    "%H:%M UTC"
+                } else {
+                    "%a %H:%M UTC"
+                };
+                next.format(format).to_string()
+            }),
             away: format!("in {}", span(away)),
         }
     }
@@ -190,6 +244,15 @@ impl Mark {
     }
 }
 
+/// The line of a run without what a mail's subject begins with: the page says whose it is.
+pub(super) fn detail(detail: Option<&str>, function: &str) -> String {
+    let detail = detail.unwrap_or_default();
+    let rest = detail
+        .strip_prefix("[lamplighter] ")
+        .and_then(|rest| rest.strip_prefix(function)?.strip_prefix(": "));
+    rest.unwrap_or(detail).to_owned()
+}
+
 /// What a run found, by the summary of its report.
 fn findings(run: &RunRow) -> Option<String> {
     let summary = run.summary.as_ref()?;
@@ -206,18 +269,13 @@ impl DigestView {
         let count = digest.fail + digest.unknown;
         Self {
             moment: Moment::of(digest.finished_at),
-            count: match count {
-                0 => "No findings.".to_owned(),
-                1 => "1 finding".to_owned(),
-                _ => format!("{count} findings"),
-            },
+            count,
             is_quiet: count == 0,
             lines: digest
                 .findings
                 .iter()
                 .map(|line| serde_json::json!(line))
                 .collect(),
-            more: count.saturating_sub(digest.findings.len()),
         }
     }
 }
@@ -267,7 +325,7 @@ impl Row {
             took: took.unwrap_or_default(),
             found: findings(run).unwrap_or_default(),
             mode: run.mode.as_str(),
-            detail: run.detail.clone().unwrap_or_default(),
+            detail: detail(run.detail.as_deref(), &run.function),
         }
     }
 
