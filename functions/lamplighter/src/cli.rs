@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use lamplighter_report::Format;
 
@@ -181,6 +181,10 @@ pub enum Command {
         place: PlaceFlags,
     },
 
+    /// Look through the archive of `archive-mail`.
+    #[command(subcommand)]
+    Mail(MailCommand),
+
     /// Run the configured functions on their schedules until SIGTERM.
     ///
     /// SIGHUP reads the configuration again: all of it is checked first, and a bad one changes nothing.
@@ -260,6 +264,12 @@ pub enum Command {
         /// Keep the account up, and print the environment to play with it.
         #[arg(long)]
         serve: bool,
+        /// Run the daemon against it, with every function every few minutes and its status page.
+        #[arg(long, conflicts_with = "serve")]
+        daemon: bool,
+        /// Where the status page of --daemon is.
+        #[arg(long, value_name = "ADDRESS", requires = "daemon", default_value = "127.0.0.1:9464")]
+        http: std::net::SocketAddr,
     },
 
     /// Print a completion script for a shell.
@@ -270,6 +280,41 @@ pub enum Command {
 
     /// Print the manual page.
     Man,
+}
+
+/// The parts of `lamplighter mail`.
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Find archived mails, in quarantine or not, by what their sidecars say; reads no mail.
+    ///
+    /// A term matches where it is a part of the text, in any case. Several must all match. The newest come first.
+    Search(MailSearch),
+}
+
+/// Flags of `lamplighter mail search`.
+#[derive(Debug, Args)]
+pub struct MailSearch {
+    /// In the names or addresses of From, Sender, Reply-To, or in the envelope's sender.
+    #[arg(long, value_name = "TEXT")]
+    pub from: Option<String>,
+    /// In the names or addresses of To, Cc, Bcc, or in the envelope's recipients.
+    #[arg(long, value_name = "TEXT")]
+    pub to: Option<String>,
+    /// In the subject.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// In the name of an attachment.
+    #[arg(long, value_name = "TEXT")]
+    pub attachment: Option<String>,
+    /// Received on this day (UTC) or later [default: 30 days before --before].
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub after: Option<NaiveDate>,
+    /// Received before this day (UTC) [default: tomorrow].
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub before: Option<NaiveDate>,
+    /// Show at most so many mails.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
 }
 
 /// The parts of `lamplighter deploy`.

@@ -1,11 +1,14 @@
 //! The list of all functions: the only place that names every one of them.
 
+use archive_mail::ArchiveMail;
 use audit_access_keys::AuditAccessKeys;
 use audit_mfa::AuditMfa;
 use audit_security_groups::AuditSecurityGroups;
+use deploy_bundles::DeployBundles;
 use lamplighter_core::{Error, Result};
 use lamplighter_shell::{Entry, entry};
 use report_certificates::ReportCertificates;
+use resize_images::ResizeImages;
 use stop_untagged::StopUntagged;
 
 /// Every function. A ninth one gets its line here.
@@ -16,6 +19,9 @@ pub fn all() -> Vec<Entry> {
         entry::<AuditAccessKeys>(),
         entry::<AuditSecurityGroups>(),
         entry::<ReportCertificates>(),
+        entry::<DeployBundles>(),
+        entry::<ArchiveMail>(),
+        entry::<ResizeImages>(),
     ]
 }
 

@@ -19,6 +19,9 @@ use crate::output;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 const MAX_RETRIES: u64 = 2;
 
+/// The minutes of a month of 30.4 days.
+const MINUTES: u64 = 43_800;
+
 pub(super) fn run(globals: &Globals, flags: &CostFlags) -> Result<u8, Failure> {
     let prices = prices(flags.prices.as_deref())?;
     let options = Options {
@@ -64,8 +67,9 @@ fn given(runs: u64, flags: &CostFlags, prices: &Prices) -> Work {
         ),
         retries: 0,
         alarms: 0,
-        metrics: 0,
-        is_scheduled: false,
+        metrics: (0, 0),
+        events: None,
+        scheduled: 0,
         has_s3_state: false,
     }
 }
@@ -81,17 +85,24 @@ fn configured(config: &Config, flags: &CostFlags, prices: &Prices) -> Result<Vec
             continue;
         };
         let (runs, cold) = in_a_month(&deploy::schedule_of(&function.name, section)?, prices);
-        let (alarms, metrics) = function.watched();
+        let events = function.queued().map(|_| prices.assumptions.events);
+        // One event, one invocation, and none finds the function warm unless they come more often than it cools down.
+        let of_events = match &function.events {
+            Some(_) => prices.assumptions.events,
+            None => 0,
+        };
+        let cooled = MINUTES / prices.assumptions.stays_warm_minutes.max(1);
         work.push(Work {
             name: function.name.clone(),
-            runs,
-            cold,
+            runs: runs + of_events,
+            cold: cold + of_events.min(cooled),
             memory_mb: flags.memory.unwrap_or(section.memory_mb.into()),
             duration: duration(&function.name, section, flags, &measured, prices),
             retries: u64::from(section.retries).min(MAX_RETRIES),
-            alarms,
-            metrics,
-            is_scheduled: true,
+            alarms: function.alarms(),
+            metrics: function.metrics(),
+            events,
+            scheduled: runs,
             has_s3_state,
         });
     }

@@ -7,6 +7,7 @@ mod daemon;
 mod deploy;
 mod hints;
 mod list;
+mod mail;
 mod plan;
 mod policy;
 mod replay;
@@ -30,6 +31,8 @@ use lamplighter_shell::Settings;
 use lamplighter_shell::settings::{is_local, load_config, read_config_file};
 
 use crate::cli::{Cli, Command, Globals};
+#[cfg(feature = "demo")]
+use crate::demo::KeepUp;
 use crate::output::{self, ProgressLine};
 use crate::{Failure, functions};
 
@@ -73,6 +76,7 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Reconcile { function, place } => {
             sweep::reconcile(globals, &function, &place).await
         }
+        Command::Mail(command) => mail::run(globals, &command).await,
         Command::Daemon => daemon::run(globals).await,
         Command::Status => status::status(globals),
         Command::History { function, last } => status::history(globals, function.as_deref(), last),
@@ -93,7 +97,18 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Deploy(command) => deploy::run(globals, &command),
         Command::Cost(flags) => cost::run(globals, &flags),
         #[cfg(feature = "demo")]
-        Command::Demo { serve } => crate::demo::run(globals, serve).await,
+        Command::Demo {
+            serve,
+            daemon,
+            http,
+        } => {
+            let keep_up = match (serve, daemon) {
+                (true, _) => Some(KeepUp::Account),
+                (false, true) => Some(KeepUp::Daemon(http)),
+                (false, false) => None,
+            };
+            crate::demo::run(globals, keep_up).await
+        }
         Command::Completions { shell } => shell_files::completions(globals, shell),
         Command::Man => shell_files::man(globals),
     }

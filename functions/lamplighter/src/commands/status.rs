@@ -8,7 +8,7 @@ use lamplighter_core::{Error, Result};
 use lamplighter_report::Format;
 use lamplighter_shell::daemon::jobs;
 use lamplighter_shell::daemon::planner::Skip;
-use lamplighter_shell::daemon::snapshot::{FunctionStatus, Snapshot};
+use lamplighter_shell::daemon::snapshot::{FunctionStatus, QueueStatus, Snapshot};
 use lamplighter_shell::daemon::sqlite::{FILE, Sqlite};
 use lamplighter_shell::daemon::store::{Outcome, RunRow, Store, Write};
 use serde_json::{Value, json};
@@ -185,12 +185,57 @@ fn describe_function(function: &FunctionStatus, now: DateTime<Utc>) -> String {
         let words = function.runs.iter().take(SHOWN_RUNS).map(ending);
         line("last runs", words.collect::<Vec<_>>().join(", "));
     }
+    for queue in &function.queues {
+        line("queue", describe_queue(queue));
+    }
     if !function.skipped.is_empty() {
         let counts = function.skipped.iter();
         let words = counts.map(|(why, count)| format!("{count} {}", why.as_str()));
         line("left out", words.collect::<Vec<_>>().join(", "));
     }
     text
+}
+
+/// `mail: 3 wait, 2 in work, 26 done, 1 comes again`
+fn describe_queue(queue: &QueueStatus) -> String {
+    let name = queue.queue.rsplit('/').next().unwrap_or(&queue.queue);
+    let Some(row) = &queue.row else {
+        let why = match queue.is_consumed {
+            true => "nothing is known yet",
+            false => "not consumed",
+        };
+        return format!("{name}: {why}");
+    };
+    let mut words = Vec::new();
+    if !queue.is_consumed {
+        words.push("not consumed".to_owned());
+    }
+    if let Some(depth) = row.depth.filter(|_| queue.is_consumed) {
+        let age = match row.oldest_secs {
+            Some(secs @ 1..) => format!(
+                " (up to {})",
+                span(TimeDelta::seconds(
+                    i64::try_from(secs).unwrap_or(i64::MAX / 1_000)
+                ))
+            ),
+            _ => String::new(),
+        };
+        words.push(format!("{depth} waiting{age}"));
+        words.push(format!("{} in work", row.in_work));
+    }
+    let counts = &row.counts;
+    words.push(format!("{} done", counts.done));
+    for (count, word) in [
+        (counts.ignored, "with nothing to do"),
+        (counts.quarantined, "in quarantine"),
+        (counts.retried, "came again"),
+        (counts.failed, "deliveries failed"),
+    ] {
+        if count > 0 {
+            words.push(format!("{count} {word}"));
+        }
+    }
+    format!("{name}: {}", words.join(", "))
 }
 
 /// `ok in 3 s`

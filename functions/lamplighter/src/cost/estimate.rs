@@ -18,12 +18,14 @@ pub struct Work {
     pub duration: Duration,
     /// How often Lambda tries a failed run again, at most.
     pub retries: u64,
-    /// Alarms and custom metrics that the template makes for it.
+    /// Alarms that the template makes for it.
     pub alarms: u64,
-    /// See `alarms`.
-    pub metrics: u64,
-    /// Whether EventBridge Scheduler starts it.
-    pub is_scheduled: bool,
+    /// Custom metrics that its runs write, and how many more only runs that end badly do.
+    pub metrics: (u64, u64),
+    /// Events that come through a queue in a month; nothing for a function without one.
+    pub events: Option<u64>,
+    /// How many of the runs EventBridge Scheduler starts.
+    pub scheduled: u64,
     /// Whether it remembers its runs in S3.
     pub has_s3_state: bool,
 }
@@ -98,6 +100,9 @@ const PINGS: u64 = 365 * 24 * 60 / 9 / 12;
 
 const GB: u128 = 1_000_000_000;
 
+/// The hours of a month of 30.4 days.
+const HOURS: u64 = 730;
+
 /// The bill of a month.
 pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
     let sum = |of: &dyn Fn(&Work) -> u128| work.iter().map(of).sum::<u128>();
@@ -105,18 +110,13 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
         true => u128::from(amount),
         false => 0,
     };
+    let cloudwatch = &prices.cloudwatch;
     let runs = sum(&|work| work.runs.into());
     let retried = sum(&|work| retries(work, prices));
     let retried_mb_ms = sum(&|work| retries(work, prices) * mb_ms(work, work.duration.ms()));
     let run_mb_ms = sum(&|work| u128::from(work.runs) * mb_ms(work, work.duration.ms()));
     let init_mb_ms = sum(&|work| u128::from(work.cold) * mb_ms(work, prices.assumptions.init_ms));
-    let scheduled = sum(&|work| {
-        if work.is_scheduled {
-            work.runs.into()
-        } else {
-            0
-        }
-    });
+    let scheduled = sum(&|work| work.scheduled.into());
     let remembered = sum(&|work| {
         if work.has_s3_state {
             work.runs.into()
@@ -124,9 +124,8 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
             0
         }
     });
-    let dead = sum(&|work| match work.is_scheduled {
-        true => u128::from(work.runs) * u128::from(prices.assumptions.failing_percent) / 100,
-        false => 0,
+    let dead = sum(&|work| {
+        u128::from(work.scheduled) * u128::from(prices.assumptions.failing_percent) / 100
     });
     let log_bytes = match scheduled {
         0 => 0,
@@ -134,7 +133,16 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
     };
     let state_bytes = remembered * u128::from(prices.assumptions.state_bytes);
     let alarms = sum(&|work| work.alarms.into());
-    let metrics = sum(&|work| work.metrics.into());
+    // A metric is paid for by the hours in which it was written at all.
+    let metric_hours = sum(&|work| {
+        let bad = (work.runs * prices.assumptions.failing_percent).div_ceil(100);
+        u128::from(work.metrics.0 * work.runs.min(HOURS))
+            + u128::from(work.metrics.1 * bad.min(HOURS))
+    });
+    let free_metric_hours = free(cloudwatch.free_metrics) * u128::from(HOURS);
+    let events = sum(&|work| work.events.unwrap_or(0).into());
+    let queues = work.iter().filter(|work| work.events.is_some()).count() as u128;
+    let polls = queues * u128::from(prices.assumptions.queue_polls);
 
     // The free tier is used up by the runs first, then by INIT, then by retries.
     let mut free_requests = free(prices.lambda.free_requests);
@@ -149,7 +157,6 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
             .gb_second
             .times(take(amount, free_mb_ms), GB_SECOND)
     };
-    let cloudwatch = &prices.cloudwatch;
     let lines = vec![
         Line {
             what: "requests",
@@ -195,22 +202,35 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
         Line {
             what: "alarms",
             amount: format!(
-                "{}, {}",
+                "{}, {} of metrics",
                 counted(alarms, "alarm"),
-                counted(metrics, "metric")
+                counted(metric_hours, "hour")
             ),
             cost: cloudwatch
                 .alarm
                 .times(alarms.saturating_sub(free(cloudwatch.free_alarms)), 1)
                 + cloudwatch
                     .metric
-                    .times(metrics.saturating_sub(free(cloudwatch.free_metrics)), 1),
+                    .times(metric_hours.saturating_sub(free_metric_hours), HOURS.into()),
+        },
+        Line {
+            what: "events",
+            amount: format!("{} through EventBridge", counted(events, "event")),
+            cost: prices.eventbridge.million_events.times(events, 1_000_000),
         },
         Line {
             what: "sqs",
-            amount: counted(dead * 3, "request"),
+            // Each message is sent, received and deleted; and Lambda asks a queue that is empty, too.
+            amount: match polls {
+                0 => counted((dead + events) * 3, "request"),
+                _ => format!(
+                    "{}, and {} that find nothing",
+                    counted((dead + events) * 3, "request"),
+                    grouped(polls)
+                ),
+            },
             cost: prices.sqs.million_requests.times(
-                (dead * 3).saturating_sub(free(prices.sqs.free_requests)),
+                ((dead + events) * 3 + polls).saturating_sub(free(prices.sqs.free_requests)),
                 1_000_000,
             ),
         },

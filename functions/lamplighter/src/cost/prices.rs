@@ -17,6 +17,7 @@ pub struct Prices {
     pub lambda: Lambda,
     pub scheduler: Scheduler,
     pub cloudwatch: CloudWatch,
+    pub eventbridge: EventBridge,
     pub sqs: Sqs,
     pub s3: S3,
     pub ec2: Ec2,
@@ -49,6 +50,12 @@ pub struct CloudWatch {
     pub free_alarms: u64,
     pub metric: Money,
     pub free_metrics: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventBridge {
+    pub million_events: Money,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -91,6 +98,8 @@ pub struct Assumptions {
     pub failing_percent: u64,
     pub log_bytes: u64,
     pub state_bytes: u64,
+    pub events: u64,
+    pub queue_polls: u64,
 }
 
 impl Prices {
@@ -100,6 +109,11 @@ impl Prices {
         let assumed = &prices.assumptions;
         if assumed.failing_percent > 100 {
             return Err("`failing_percent` in [assumptions] is over 100".to_owned());
+        }
+        if assumed.events > super::MAX_EXECUTIONS || assumed.queue_polls > super::MAX_EXECUTIONS {
+            return Err(
+                "`events` or `queue_polls` in [assumptions] is over a million million".to_owned(),
+            );
         }
         if !(1..=super::MAX_DURATION_MS).contains(&assumed.duration_ms) {
             return Err("`duration_ms` in [assumptions] is not between 1 and 900000".to_owned());

@@ -30,8 +30,9 @@ fn given(runs: u64, memory_mb: u64, ms: u64) -> Work {
         duration: Duration::Given(ms),
         retries: 0,
         alarms: 0,
-        metrics: 0,
-        is_scheduled: false,
+        metrics: (0, 0),
+        events: None,
+        scheduled: 0,
         has_s3_state: false,
     }
 }
@@ -97,8 +98,9 @@ fn every_line_of_a_scheduled_function_is_billed() {
         cold: 1_000_000,
         retries: 2,
         alarms: 8,
-        metrics: 4,
-        is_scheduled: true,
+        metrics: (3, 5),
+        events: Some(2_000_000),
+        scheduled: 100_000_000,
         has_s3_state: true,
         ..given(100_000_000, 1024, 1000)
     };
@@ -109,12 +111,36 @@ fn every_line_of_a_scheduled_function_is_billed() {
     // 1 % of 100 million fail, each tried twice again: 2 million requests of a GB-second.
     assert_eq!(line(&full, "retries"), "33.74");
     assert_eq!(line(&full, "scheduler"), "100.00");
-    assert_eq!(line(&full, "alarms"), "2.00");
+    // Eight alarms, and eight metrics that are written in every hour: 1 % of this many runs end badly.
+    assert_eq!(line(&full, "alarms"), "3.20");
+    assert_eq!(line(&full, "events"), "2.00");
+    // 1 million dead letters and 2 million events, three requests each, and a queue that is asked.
+    assert_eq!(line(&full, "sqs"), "3.86");
     assert_eq!(full.total, full.lines.iter().map(|line| line.cost).sum());
     let free = bill(work, true);
     assert_eq!(line(&free, "scheduler"), "86.00");
     assert_eq!(line(&free, "alarms"), "0.00");
     assert!(free.total < full.total);
+}
+
+#[test]
+fn a_metric_costs_only_the_hours_in_which_it_is_written() {
+    let daily = Work {
+        metrics: (3, 5),
+        ..given(30, 128, 1000)
+    };
+    // Three metrics in 30 hours, five in the one hour of the run that fails: 95 of 730 hours at $0.30.
+    assert_eq!(line(&bill(daily, false), "alarms"), "0.04");
+}
+
+#[test]
+fn a_queue_costs_something_while_nothing_comes() {
+    let idle = Work {
+        events: Some(0),
+        ..given(0, 128, 1000)
+    };
+    assert_eq!(line(&bill(idle.clone(), false), "sqs"), "0.26");
+    assert_eq!(line(&bill(idle, true), "sqs"), "0.00");
 }
 
 #[test]

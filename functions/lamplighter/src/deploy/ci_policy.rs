@@ -1,12 +1,17 @@
 //! What a pipeline that deploys may do: upload packages below one prefix, and manage one stack and what is named after it.
+//! It may let Lambda, Scheduler and SES take over the stack's roles, and nobody else.
 //!
 //! The names are those of the README: the stack `lamplighter`, the bucket `lamplighter-artifacts-<account>`.
 
 use lamplighter_core::Statement;
 use lamplighter_shell::policy::Place;
 
-/// Both services take over a role that the pipeline hands them; no other may.
-const PASSED_TO: [&str; 2] = ["lambda.amazonaws.com", "scheduler.amazonaws.com"];
+/// These services take over a role that the pipeline hands them; no other may.
+const PASSED_TO: [&str; 3] = [
+    "lambda.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "ses.amazonaws.com",
+];
 
 /// The statements of `policies/deploy.json`.
 pub fn statements(place: &Place) -> Vec<Statement> {
@@ -164,6 +169,61 @@ pub fn statements(place: &Place) -> Vec<Statement> {
             ],
             [arn("sns", "lamplighter-*"), arn("sqs", "lamplighter-*")],
         ),
+        Statement::allow(
+            "ActManageRules",
+            &[
+                "events:DeleteRule",
+                "events:DescribeRule",
+                "events:ListTargetsByRule",
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+                "events:TagResource",
+            ],
+            [arn("events", "rule/lamplighter-*")],
+        ),
+        // A mapping has no ARN that could be told from others; which function it is for is the guard.
+        // <https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html>
+        Statement::allow(
+            "ActManageMappings",
+            &[
+                "lambda:CreateEventSourceMapping",
+                "lambda:DeleteEventSourceMapping",
+                "lambda:GetEventSourceMapping",
+                "lambda:UpdateEventSourceMapping",
+            ],
+            ["*"],
+        )
+        .only_if(
+            "ArnLike",
+            "lambda:FunctionArn",
+            arn("lambda", "function:lamplighter-*"),
+        ),
+        Statement::allow(
+            "ActTagMappings",
+            &["lambda:ListTags", "lambda:TagResource"],
+            [arn("lambda", "event-source-mapping:*")],
+        ),
+        // SES knows no resources for the rules that it receives mail by: only CloudFormation may, for this stack.
+        // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>
+        Statement::allow(
+            "ActManageMailRules",
+            &[
+                "ses:CreateReceiptRule",
+                "ses:CreateReceiptRuleSet",
+                "ses:DeleteReceiptRule",
+                "ses:DeleteReceiptRuleSet",
+                "ses:DescribeReceiptRule",
+                "ses:DescribeReceiptRuleSet",
+                "ses:UpdateReceiptRule",
+            ],
+            ["*"],
+        )
+        .only_if(
+            "ForAnyValue:StringEquals",
+            "aws:CalledVia",
+            vec!["cloudformation.amazonaws.com"],
+        ),
     ]
 }
 
@@ -174,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_managed_policy_can_hold_it_and_only_the_two_services_get_roles() {
+    fn a_managed_policy_can_hold_it_and_only_three_services_get_roles() {
         let place = Place {
             account: Some("111122223333".to_owned()),
             region: Some("eu-west-1".to_owned()),
@@ -204,7 +264,7 @@ mod tests {
         for statement in &statements {
             let is_open = statement.resource.iter().any(|resource| resource == "*");
             assert!(
-                !is_open || statement.sid.starts_with("Read"),
+                !is_open || statement.sid.starts_with("Read") || !statement.condition.is_empty(),
                 "{}",
                 statement.sid
             );

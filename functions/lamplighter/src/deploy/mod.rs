@@ -3,7 +3,8 @@
 //! | File | Holds |
 //! | --- | --- |
 //! | `stack.rs` | what the configuration says is deployed |
-//! | `model.rs` | that, before it becomes CloudFormation or Terraform |
+//! | `events.rs` | what sets event functions off |
+//! | `model.rs` | all that, before it becomes CloudFormation or Terraform |
 //! | `watch.rs` | which alarms there are |
 //! | `package/` | the zip of a function |
 //! | `template/` | CloudFormation |
@@ -15,6 +16,7 @@
 
 pub mod ci_policy;
 pub mod diff;
+pub mod events;
 pub mod model;
 pub mod package;
 pub mod stack;

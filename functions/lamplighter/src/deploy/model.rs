@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use super::events::Events;
 use super::package::Architecture;
+use super::watch;
 
 /// Everything that one template makes.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +31,8 @@ pub struct Function {
     pub changes: String,
     pub memory_mb: u32,
     pub timeout_secs: u32,
-    /// Whether two runs must never be at once: `overlap = "skip"` or `"queue-one"`.
+    /// Whether two runs must never be at once: `overlap = "skip"` or `"queue-one"`. Event functions may: each record is
+    /// claimed, and with a single one at a time a round would keep events waiting.
     pub runs_alone: bool,
     /// What EventBridge Scheduler is told.
     pub when: When,
@@ -37,6 +40,8 @@ pub struct Function {
     pub window_minutes: u32,
     /// How late a tick may still be delivered, in seconds.
     pub grace_secs: u32,
+    /// How long Lambda keeps an event that it could not hand over, in seconds.
+    pub event_age_secs: u32,
     /// How often Lambda tries a failed run again.
     pub retries: u32,
     /// The function's own IAM statements.
@@ -45,6 +50,8 @@ pub struct Function {
     pub silence_secs: Option<u32>,
     /// The package's checksum, where the package is known.
     pub sha256: Option<String>,
+    /// What sets it off besides its schedule; nothing for functions that take no events.
+    pub events: Option<Events>,
 }
 
 /// A schedule as EventBridge Scheduler takes it.
@@ -62,11 +69,27 @@ impl Function {
         pascal(&self.name)
     }
 
-    /// How many alarms and metrics the template makes for it.
-    pub fn watched(&self) -> (u64, u64) {
+    /// The events that come through a queue of its own.
+    pub fn queued(&self) -> Option<&Events> {
+        self.events.as_ref().filter(|events| events.has_queue())
+    }
+
+    /// How many alarms the template makes for it.
+    pub fn alarms(&self) -> u64 {
+        watch::alarms(self).len() as u64
+    }
+
+    /// How many metrics its runs write, and how many more only runs that end badly do.
+    pub fn metrics(&self) -> (u64, u64) {
+        let of = |kind: watch::Written| {
+            let metrics = watch::METRICS.iter();
+            let own = metrics.filter(|metric| self.events.is_some() || !metric.is_of_records);
+            own.filter(|metric| metric.written == kind).count() as u64
+        };
+        // The lines of level ERROR are counted by a filter of the log, as one metric more.
         (
-            super::watch::alarms(self).len() as u64,
-            super::watch::FILTERS.len() as u64,
+            of(watch::Written::Often),
+            of(watch::Written::WhenBad) + watch::FILTERS.len() as u64,
         )
     }
 }

@@ -8,6 +8,7 @@ use lamplighter_shell::policy::{Place, statements};
 use lamplighter_shell::schedule::Schedule;
 use serde_json::{Value, json};
 
+use super::events::Events;
 use super::model::{Function, Stack, When};
 use super::package::Architecture;
 use crate::functions;
@@ -18,6 +19,10 @@ const MIN_EVENT_AGE_SECS: u32 = 60;
 /// Lambda tries a failed asynchronous invocation at most twice again.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
 const MAX_RETRIES: u32 = 2;
+
+/// The longest that Lambda keeps an asynchronous event. Nothing else brings a mail again.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+const LONGEST_EVENT_AGE_SECS: u32 = 21_600;
 
 /// An alarm looks back a week at most, and only with periods of an hour or more.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>
@@ -49,7 +54,8 @@ pub fn stack(config: &Config, has_config: bool) -> Result<Stack> {
     })
 }
 
-/// The functions that have a schedule and are configured; all that have a schedule, if none is configured.
+/// The functions that have a schedule and are configured. If none is: all that need no configuration, which event
+/// functions do.
 pub fn deployed(config: &Config) -> Vec<Entry> {
     let scheduled: Vec<Entry> = functions::all()
         .into_iter()
@@ -61,7 +67,10 @@ pub fn deployed(config: &Config) -> Vec<Entry> {
         .copied()
         .collect();
     match configured.is_empty() {
-        true => scheduled,
+        true => scheduled
+            .into_iter()
+            .filter(|entry| !entry.consumes)
+            .collect(),
         false => configured,
     }
 }
@@ -94,19 +103,30 @@ fn function(entry: &Entry, config: &Config) -> Result<Function> {
         Missed::Once | Missed::All => (section.missed_grace_minutes * 60).max(MIN_EVENT_AGE_SECS),
     };
     let lateness = section.spread_minutes * 60 + section.timeout_secs;
+    let events = Events::of(entry, config)?;
+    let is_invoked_with_events = events.as_ref().is_some_and(|events| events.mail.is_some());
     Ok(Function {
         name: entry.name.to_owned(),
         changes: entry.changes.to_owned(),
         memory_mb: section.memory_mb,
         timeout_secs: section.timeout_secs,
-        runs_alone: matches!(section.overlap, Overlap::Skip | Overlap::QueueOne),
+        runs_alone: events.is_none()
+            && matches!(section.overlap, Overlap::Skip | Overlap::QueueOne),
         when: when(&schedule),
         window_minutes: section.spread_minutes,
         grace_secs,
-        retries: section.retries.min(MAX_RETRIES),
+        event_age_secs: match is_invoked_with_events {
+            true => LONGEST_EVENT_AGE_SECS,
+            false => grace_secs.min(LONGEST_EVENT_AGE_SECS),
+        },
+        retries: match is_invoked_with_events {
+            true => MAX_RETRIES,
+            false => section.retries.min(MAX_RETRIES),
+        },
         statements: own_statements(entry, section, config),
         silence_secs: silence(&schedule, lateness),
         sha256: None,
+        events,
     })
 }
 

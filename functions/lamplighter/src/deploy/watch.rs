@@ -1,6 +1,13 @@
-//! Which alarms a function gets, and the metrics that are made of its logs; the same for CloudFormation and Terraform.
+//! Which alarms a function gets, and the metrics that it writes; the same for CloudFormation and Terraform.
 
+use super::events::VISIBILITY_TIMEOUTS;
 use super::model::Function;
+
+/// No event of a function with a short timeout is late before this.
+const MIN_QUEUE_AGE_SECS: u32 = 900;
+
+/// How many messages that wait are too many, for a quarter of an hour.
+const MANY_MESSAGES: u32 = 1000;
 
 /// A metric that is counted in the function's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,34 +21,63 @@ pub struct Filter {
     pub pattern: &'static str,
 }
 
-/// The line at a run's end is written by `lamplighter-shell`; a test over a real run compares it with these patterns.
-pub const FILTERS: [Filter; 5] = [
-    Filter {
-        id: "Ok",
-        metric: "ok",
-        pattern: r#"{ ($.message = "the run ends") && ($.outcome = "ok") }"#,
-    },
-    Filter {
-        id: "Partial",
-        metric: "partial",
-        pattern: r#"{ ($.message = "the run ends") && ($.outcome = "partial") }"#,
-    },
-    Filter {
-        id: "Failed",
-        metric: "failed",
-        pattern: r#"{ ($.message = "the run ends") && ($.outcome = "failed") }"#,
-    },
-    Filter {
-        id: "Refused",
-        metric: "refused",
-        pattern: r#"{ ($.message = "the run ends") && ($.outcome = "refused") }"#,
-    },
-    Filter {
-        id: "ErrorLines",
-        metric: "error-lines",
-        pattern: r#"{ $.level = "ERROR" }"#,
-    },
-];
+/// What the runs' own metrics cannot count: errors outside of a run too.
+pub const FILTERS: [Filter; 1] = [Filter {
+    id: "ErrorLines",
+    metric: "error-lines",
+    pattern: r#"{ $.level = "ERROR" }"#,
+}];
+
+/// A metric that the runs write themselves, in the embedded metric format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    pub name: &'static str,
+    /// Whether only event functions have it.
+    pub is_of_records: bool,
+    pub written: Written,
+}
+
+/// When a metric is written: a count of nothing is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// By runs that go well.
+    Often,
+    /// Only by runs that end badly.
+    WhenBad,
+}
+
+/// The namespace of these metrics.
+pub const NAMESPACE: &str = "Lamplighter";
+
+/// The metrics of `lamplighter-shell`'s Lambda adapter; a test over a real run compares the line with these.
+pub const METRICS: [Metric; 10] = {
+    const fn metric(name: &'static str, written: Written) -> Metric {
+        Metric {
+            name,
+            is_of_records: false,
+            written,
+        }
+    }
+    const fn of_records(name: &'static str, written: Written) -> Metric {
+        Metric {
+            name,
+            is_of_records: true,
+            written,
+        }
+    }
+    [
+        metric("RunsOk", Written::Often),
+        metric("RunsPartial", Written::WhenBad),
+        metric("RunsFailed", Written::WhenBad),
+        metric("RunsRefused", Written::WhenBad),
+        metric("Findings", Written::Often),
+        metric("ActionsDone", Written::Often),
+        metric("ActionsFailed", Written::WhenBad),
+        of_records("RecordsDone", Written::Often),
+        of_records("RecordsRetried", Written::WhenBad),
+        of_records("RecordsQuarantined", Written::WhenBad),
+    ]
+};
 
 /// What an alarm looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +89,11 @@ pub enum Watched {
     DurationShare,
     /// Messages in the function's dead-letter queue.
     DeadLetters,
+    /// A metric of `AWS/SQS`, of the queue that the function's events come through.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>
+    Queue(&'static str),
+    /// One of [`METRICS`], of the alias `live` only.
+    Embedded(&'static str),
     /// A metric of the log, by its name in [`FILTERS`].
     Log(&'static str),
 }
@@ -133,19 +174,19 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
             "Partial",
             "partial",
             "a run could not read or do everything; its report says what",
-            Watched::Log("partial"),
+            Watched::Embedded("RunsPartial"),
         ),
         counted(
             "Failed",
             "failed",
-            "a run failed; its report says why",
-            Watched::Log("failed"),
+            "a run failed; its report or the log says why",
+            Watched::Embedded("RunsFailed"),
         ),
         counted(
             "Refused",
             "refused",
             "a limit refused a run before its first change",
-            Watched::Log("refused"),
+            Watched::Embedded("RunsRefused"),
         ),
         counted(
             "ErrorLines",
@@ -154,6 +195,38 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
             Watched::Log("error-lines"),
         ),
     ];
+    if function.events.is_some() {
+        alarms.push(counted(
+            "Quarantined",
+            "quarantined",
+            "an event cannot be worked on and was put into quarantine; `lamplighter replay` brings it again",
+            Watched::Embedded("RecordsQuarantined"),
+        ));
+    }
+    if function.queued().is_some() {
+        alarms.push(Alarm {
+            // One retry is no alarm; two are.
+            threshold: Threshold::AtLeast(
+                (2 * VISIBILITY_TIMEOUTS * function.timeout_secs).max(MIN_QUEUE_AGE_SECS),
+            ),
+            ..counted(
+                "QueueAge",
+                "queue-age",
+                "an event waits longer in the queue than two attempts may take",
+                Watched::Queue("ApproximateAgeOfOldestMessage"),
+            )
+        });
+        alarms.push(Alarm {
+            threshold: Threshold::AtLeast(MANY_MESSAGES),
+            periods: 3,
+            ..counted(
+                "QueueDepth",
+                "queue-depth",
+                "events come faster than they are worked on",
+                Watched::Queue("ApproximateNumberOfMessagesVisible"),
+            )
+        });
+    }
     if let Some(secs) = function.silence_secs {
         // CloudWatch keeps short periods apart for a day and whole hours for a week.
         let period_secs = if secs < 86_400 { 300 } else { 3600 };
@@ -166,7 +239,7 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
                 "Silence",
                 "silence",
                 "no run has succeeded for two periods of the schedule",
-                Watched::Log("ok"),
+                Watched::Embedded("RunsOk"),
             )
         });
     }

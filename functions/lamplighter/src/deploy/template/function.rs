@@ -10,10 +10,6 @@ use super::{attribute, filled, if_else, name_of, no_value, policy, reference, su
 /// Two weeks, the longest SQS keeps a message.
 pub(in super::super) const DEAD_LETTER_SECS: u32 = 1_209_600;
 
-/// The longest that Lambda keeps an asynchronous event.
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
-pub(in super::super) const MAX_EVENT_AGE_SECS: u32 = 21_600;
-
 /// What Lambda needs to join a VPC. IAM knows no narrower resource for these: the interfaces do not exist yet.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions>
 pub(in super::super) const NETWORK_ACTIONS: [&str; 6] = [
@@ -23,6 +19,14 @@ pub(in super::super) const NETWORK_ACTIONS: [&str; 6] = [
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
+];
+
+/// What Lambda needs to take messages from a queue.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+pub(in super::super) const QUEUE_ACTIONS: [&str; 3] = [
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
 ];
 
 pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<String, Value>) {
@@ -68,7 +72,7 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<
             "DeletionPolicy": "Delete",
             "Properties": {
                 "FunctionName": reference(&format!("{id}Function")),
-                "Description": sub(&format!("{} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s", sha256(function))),
+                "Description": sub(&format!("{} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s ${{ConfigObject}}", sha256(function))),
             },
         }),
     );
@@ -94,7 +98,7 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<
                 "FunctionName": reference(&format!("{id}Function")),
                 "Qualifier": "live",
                 "MaximumRetryAttempts": function.retries,
-                "MaximumEventAgeInSeconds": function.grace_secs.min(MAX_EVENT_AGE_SECS),
+                "MaximumEventAgeInSeconds": function.event_age_secs,
                 "DestinationConfig": { "OnFailure": { "Destination": attribute(&format!("{id}DeadLetters"), "Arn") } },
             },
             // An alias is named by its text, from which CloudFormation cannot tell that it must be there first.
@@ -129,9 +133,14 @@ fn alias(id: &str, name: &str, version: Value) -> Value {
 fn lambda(stack: &Stack, function: &Function) -> Value {
     let (id, name) = (function.id(), &function.name);
     let mut variables = Map::new();
-    if stack.has_config {
-        variables.insert("LAMPLIGHTER_CONFIG".to_owned(), json!(CONFIG));
-    }
+    let packaged = match stack.has_config {
+        true => json!(CONFIG),
+        false => no_value(),
+    };
+    variables.insert(
+        "LAMPLIGHTER_CONFIG".to_owned(),
+        if_else("HasConfigObject", sub("s3://${ConfigObject}"), packaged),
+    );
     for variable in &stack.secret_variables {
         let parameter = secret_parameter(variable);
         let value = if_else(
@@ -142,6 +151,7 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
         variables.insert(variable.clone(), value);
     }
     let mut properties = json!({
+        "Environment": { "Variables": variables },
         "FunctionName": name_of(name),
         "Description": format!("Lamplighter {name}: {}", function.changes),
         "Runtime": "provided.al2023",
@@ -162,9 +172,6 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
             no_value(),
         ),
     });
-    if !variables.is_empty() {
-        properties["Environment"] = json!({ "Variables": variables });
-    }
     if function.runs_alone {
         properties["ReservedConcurrentExecutions"] = if_else("HasReserve", 1, no_value());
     }
@@ -191,8 +198,8 @@ fn role(function: &Function) -> Value {
             }
         }
     }
-    let service = json!([
-        {
+    let mut service = vec![
+        json!({
             "Sid": "WriteOwnLogs",
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -200,20 +207,52 @@ fn role(function: &Function) -> Value {
                 "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/${{AWS::StackName}}-{}:*",
                 function.name
             )),
-        },
-        {
+        }),
+        json!({
             "Sid": "SendFailures",
             "Effect": "Allow",
             "Action": ["sqs:SendMessage"],
             "Resource": attribute(&format!("{id}DeadLetters"), "Arn"),
-        },
-        if_else(
-            "HasVpc",
-            json!({ "Sid": "JoinVpc", "Effect": "Allow", "Action": NETWORK_ACTIONS, "Resource": "*" }),
-            no_value(),
-        ),
-    ]);
-    let mut policies = vec![policy("lambda-service", service)];
+        }),
+    ];
+    if function.queued().is_some() {
+        service.push(json!({
+            "Sid": "TakeMessages",
+            "Effect": "Allow",
+            "Action": QUEUE_ACTIONS,
+            "Resource": attribute(&format!("{id}Queue"), "Arn"),
+        }));
+    }
+    service.push(if_else(
+        "HasVpc",
+        json!({ "Sid": "JoinVpc", "Effect": "Allow", "Action": NETWORK_ACTIONS, "Resource": "*" }),
+        no_value(),
+    ));
+    // Read by the code before it has a configuration, and so before `lamplighter policy` could know of it.
+    let config = json!([{
+        "Sid": "ReadConfig",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": sub("arn:${AWS::Partition}:s3:::${ConfigObject}"),
+    }]);
+    // Under the Lambda's own role, whatever role the function works under; `lamplighter policy` knows no Lambda's name.
+    let itself = ["live", "staging"].map(|alias| {
+        sub(&format!(
+            "arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:${{AWS::StackName}}-{}:{alias}",
+            function.name
+        ))
+    });
+    let continuation = json!([{
+        "Sid": "ContinueRun",
+        "Effect": "Allow",
+        "Action": ["lambda:InvokeFunction"],
+        "Resource": itself,
+    }]);
+    let mut policies = vec![
+        policy("continuation", continuation),
+        policy("lambda-service", json!(service)),
+        if_else("HasConfigObject", policy("config", config), no_value()),
+    ];
     if !own.is_empty() {
         policies.insert(0, policy("function", json!(own)));
     }
@@ -221,7 +260,9 @@ fn role(function: &Function) -> Value {
         "Type": "AWS::IAM::Role",
         "Metadata": {
             "function": format!("what the code of {} calls: lamplighter policy {}", function.name, function.name),
-            "lambda-service": "what Lambda does in the role's name and the code never calls: its log lines, the events of runs that failed for good, and joining a VPC",
+            "lambda-service": "what Lambda does in the role's name and the code never calls: its log lines, the events of runs that failed for good, the messages of the queue, and joining a VPC",
+            "continuation": "what a run that has no time left does: it asks for another invocation of itself",
+            "config": "the one object that ConfigObject names",
         },
         "Properties": {
             "Description": format!("Lamplighter {}", function.name),

@@ -4,10 +4,16 @@
 //! | --- | --- |
 //! | `parameters.rs` | what is decided at deployment, and the conditions that follow |
 //! | `function.rs` | one Lambda: function, version, aliases, role, log group, queue |
-//! | `schedule.rs` | the trigger of scheduled functions; another kind of trigger is another file beside it |
+//! | `schedule.rs` | the trigger that all functions have |
+//! | `events.rs` | the triggers of event functions: queue, rules, mapping |
+//! | `mail.rs` | the trigger of a function that takes mail: a receipt rule of SES |
 //! | `watching.rs` | alarms, metric filters, the topic |
 
+#[cfg(test)]
+mod event_tests;
+mod events;
 mod function;
+mod mail;
 mod parameters;
 mod schedule;
 #[cfg(test)]
@@ -17,7 +23,8 @@ mod watching;
 use serde_json::{Map, Value, json};
 
 use super::model::Stack;
-pub(super) use function::{DEAD_LETTER_SECS, MAX_EVENT_AGE_SECS, NETWORK_ACTIONS};
+pub(super) use events::{DELIVERY_ATTEMPTS as EVENT_ATTEMPTS, DELIVERY_SECS as EVENT_SECS};
+pub(super) use function::{DEAD_LETTER_SECS, NETWORK_ACTIONS, QUEUE_ACTIONS};
 pub(super) use schedule::{DELIVERY_ATTEMPTS, PING, TICK};
 
 /// The template.
@@ -29,6 +36,10 @@ pub fn template(stack: &Stack) -> Value {
     for function in &stack.functions {
         function::resources(stack, function, &mut resources);
         schedule::resources(function, &mut resources);
+        events::resources(function, &mut resources);
+        events::outputs(function, &mut outputs);
+        mail::resources(function, &mut resources);
+        mail::outputs(function, &mut outputs);
         watching::resources(function, &mut resources);
         let id = function.id();
         outputs.insert(
@@ -46,7 +57,7 @@ pub fn template(stack: &Stack) -> Value {
     );
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": format!("Lamplighter {}: operations functions on their schedules", env!("CARGO_PKG_VERSION")),
+        "Description": format!("Lamplighter {}: operations functions on their schedules and events", env!("CARGO_PKG_VERSION")),
         "Parameters": parameters::parameters(stack),
         "Conditions": parameters::conditions(stack),
         "Resources": resources,

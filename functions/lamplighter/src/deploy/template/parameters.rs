@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::model::{Stack, pascal};
-use super::reference;
+use super::super::events::{MAX_CONCURRENCY, VISIBILITY_TIMEOUTS};
+use super::super::model::{Function, Stack, pascal};
+use super::events::by_eventbridge;
+use super::{mail, reference};
 
 /// The parameter of a secret's environment variable.
 pub(super) fn secret_parameter(variable: &str) -> String {
@@ -27,7 +29,7 @@ pub(super) fn parameters(stack: &Stack) -> Value {
             "AllowedPattern": "^([A-Za-z0-9._-]+/)*$",
             "Description": "What the keys of the packages begin with, with a slash at its end",
         },
-        "TriggersEnabled": switch("false", "Whether the schedules run and the alarms call anybody; false on the first deployment"),
+        "TriggersEnabled": switch("false", "Whether schedules run, events are taken and alarms call anybody; false on the first deployment"),
         "KeepWarm": switch("false", "Whether every function is pinged every nine minutes; these functions start fast without"),
         "ReserveConcurrency": switch("true", "Whether functions whose runs must not overlap reserve a concurrency of 1; false for accounts whose limit is too low"),
         "AlarmEmail": {
@@ -47,6 +49,14 @@ pub(super) fn parameters(stack: &Stack) -> Value {
             "AllowedValues": [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
             "Description": "How long the logs are kept",
         },
+        "ConfigObject": {
+            "Type": "String",
+            "Default": "",
+            // The description of a version holds it, and takes 256 characters.
+            "MaxLength": 150,
+            "AllowedPattern": "^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^*?$]+)?$",
+            "Description": "The configuration in S3 as bucket/key, which every function reads when it starts; empty is the one in the packages",
+        },
         "VpcSubnetIds": {
             "Type": "CommaDelimitedList",
             "Default": "",
@@ -64,6 +74,9 @@ pub(super) fn parameters(stack: &Stack) -> Value {
             "Description": "Another account that may invoke the aliases `live`; empty is none",
         },
     });
+    if mail::is_needed(stack) {
+        mail::parameters(&mut parameters);
+    }
     for variable in &stack.secret_variables {
         parameters[secret_parameter(variable)] = json!({
             "Type": "String",
@@ -109,8 +122,39 @@ pub(super) fn parameters(stack: &Stack) -> Value {
                 "Description": format!("What the schedule of {name} counts from; AWS takes no time that is over, so give its next tick (lamplighter schedule {name})"),
             });
         }
+        of_events(function, &mut parameters);
     }
     parameters
+}
+
+fn of_events(function: &Function, parameters: &mut Value) {
+    let Some(events) = function.queued() else {
+        return;
+    };
+    let (id, name) = (function.id(), &function.name);
+    // CloudFormation cannot multiply, so the two of them are parameters.
+    parameters[format!("{id}VisibilitySecs")] = json!({
+        "Type": "Number",
+        "Default": VISIBILITY_TIMEOUTS * function.timeout_secs,
+        "MinValue": VISIBILITY_TIMEOUTS,
+        "MaxValue": 43_200,
+        "Description": format!("How long a message that {name} works on stays hidden, in seconds: {VISIBILITY_TIMEOUTS} times {id}TimeoutSecs"),
+    });
+    parameters[format!("{id}MaxConcurrency")] = json!({
+        "Type": "Number",
+        "Default": MAX_CONCURRENCY,
+        "MinValue": 2,
+        "MaxValue": 1000,
+        "Description": format!("How many invocations of {name} work on its queue at once"),
+    });
+    if !events.sources.is_empty() {
+        parameters[format!("{id}ObjectsBy")] = json!({
+            "Type": "String",
+            "AllowedValues": ["eventbridge", "bucket"],
+            "Default": "eventbridge",
+            "Description": format!("Who tells {name} of objects: EventBridge, which needs its switch on the bucket, or the bucket itself; the outputs say what the bucket's notification configuration must hold"),
+        });
+    }
 }
 
 pub(super) fn conditions(stack: &Stack) -> Value {
@@ -127,6 +171,10 @@ pub(super) fn conditions(stack: &Stack) -> Value {
     }
     add("HasAlarmEmail".to_owned(), is_not("AlarmEmail", ""));
     add("HasInvoker".to_owned(), is_not("InvokerAccount", ""));
+    add("HasConfigObject".to_owned(), is_not("ConfigObject", ""));
+    if mail::is_needed(stack) {
+        mail::conditions(&mut add);
+    }
     add(
         "HasVpc".to_owned(),
         json!({ "Fn::Not": [{ "Fn::Equals": [{ "Fn::Join": ["", reference("VpcSubnetIds")] }, ""] }] }),
@@ -138,6 +186,16 @@ pub(super) fn conditions(stack: &Stack) -> Value {
     for function in &stack.functions {
         let parameter = format!("{}LiveVersion", function.id());
         add(format!("{}IsNewest", function.id()), is(&parameter, ""));
+        if function
+            .queued()
+            .is_some_and(|events| !events.sources.is_empty())
+        {
+            let id = function.id();
+            add(
+                by_eventbridge(&id),
+                is(&format!("{id}ObjectsBy"), "eventbridge"),
+            );
+        }
     }
     Value::Object(conditions)
 }

@@ -1,7 +1,10 @@
-//! The template of two functions, by what must hold of it.
+//! The template of a few functions, by what must hold of it. Those of events are in `event_tests.rs`.
 
 use serde_json::Value;
 
+use lamplighter_config::Source;
+
+use super::super::events::{Events, Mail};
 use super::super::model::{Function, Stack, When};
 use super::super::package::Architecture;
 use super::super::yaml;
@@ -21,12 +24,14 @@ pub(in super::super) fn stack() -> Stack {
         },
         window_minutes: 10,
         grace_secs: 3600,
+        event_age_secs: 3600,
         retries: 0,
         statements: vec![json!({
             "Sid": "ReadInstances", "Effect": "Allow", "Action": ["ec2:DescribeInstances"], "Resource": ["*"],
         })],
         silence_secs: Some(2 * 3600 + 1500),
         sha256: Some("ab".repeat(32)),
+        events: None,
     };
     let weekly = Function {
         name: "report-certificates".to_owned(),
@@ -38,6 +43,7 @@ pub(in super::super) fn stack() -> Stack {
         },
         window_minutes: 0,
         grace_secs: 86_400,
+        event_age_secs: 21_600,
         retries: 2,
         statements: vec![json!({
             "Sid": "StateReadAndWrite", "Effect": "Allow", "Action": ["s3:GetObject"],
@@ -47,15 +53,56 @@ pub(in super::super) fn stack() -> Stack {
         sha256: None,
         ..function.clone()
     };
+    let source = |bucket: &str, prefix: &str| Source {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+    };
+    let events = Events {
+        sources: vec![source("photos", "in/"), source("photos", "old ${x}/")],
+        removals: true,
+        deployments: false,
+        mail: None,
+    };
+    let images = Function {
+        name: "resize-images".to_owned(),
+        runs_alone: false,
+        timeout_secs: 300,
+        silence_secs: None,
+        events: Some(events.clone()),
+        ..function.clone()
+    };
+    let bundles = Function {
+        name: "deploy-bundles".to_owned(),
+        events: Some(Events {
+            sources: vec![source("releases", "apps/")],
+            removals: false,
+            deployments: true,
+            mail: None,
+        }),
+        ..images.clone()
+    };
+    let mails = Function {
+        name: "archive-mail".to_owned(),
+        events: Some(Events {
+            sources: vec![],
+            removals: false,
+            deployments: false,
+            mail: Some(Mail {
+                source: source("mail", "inbox/"),
+                recipients: vec!["example.com".to_owned()],
+            }),
+        }),
+        ..images.clone()
+    };
     Stack {
-        functions: vec![function, weekly],
+        functions: vec![function, weekly, images, bundles, mails],
         architecture: Architecture::X86_64,
         has_config: true,
         secret_variables: vec!["LAMPLIGHTER_REPORT__WEBHOOK".to_owned()],
     }
 }
 
-fn properties<'a>(template: &'a Value, id: &str) -> &'a Value {
+pub(super) fn properties<'a>(template: &'a Value, id: &str) -> &'a Value {
     let resource = &template["Resources"][id];
     assert!(resource.is_object(), "there is no {id}");
     &resource["Properties"]
@@ -155,8 +202,20 @@ fn the_roles_name_exact_services_and_allow_no_wildcard_action() {
         trust["Statement"][0]["Principal"],
         json!({ "Service": "lambda.amazonaws.com" })
     );
-    assert_eq!(role["Policies"][0]["PolicyName"], "function");
-    assert_eq!(role["Policies"][1]["PolicyName"], "lambda-service");
+    for (index, name) in ["function", "continuation", "lambda-service"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(role["Policies"][index]["PolicyName"], *name);
+    }
+    // A run may ask for another invocation of itself, and of nothing else.
+    assert_eq!(
+        role["Policies"][1]["PolicyDocument"]["Statement"][0]["Resource"],
+        json!(["live", "staging"].map(|alias| {
+            let arn = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
+            json!({ "Fn::Sub": format!("{arn}${{AWS::StackName}}-stop-untagged:{alias}") })
+        }))
+    );
     let scheduler = properties(&template, "SchedulerRole");
     let statement = &scheduler["AssumeRolePolicyDocument"]["Statement"][0];
     assert_eq!(
@@ -216,7 +275,8 @@ fn all_alarms_go_to_one_topic_and_call_nobody_before_the_triggers_are_on() {
         .values()
         .filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm")
         .collect();
-    assert_eq!(alarms.len(), 9 + 8);
+    // Those that everything has; silence for the first; of events: quarantine for three, and the two queues.
+    assert_eq!(alarms.len(), 5 * 8 + 1 + 3 + 2 * 2);
     for alarm in alarms {
         assert_eq!(
             alarm["Properties"]["AlarmActions"],
@@ -259,10 +319,11 @@ fn a_secret_is_a_parameter_that_is_not_echoed_and_has_no_value() {
 fn every_name_that_is_referred_to_is_there() {
     let template = template(&stack());
     let known = |name: &str| {
+        let resource = name.split_once('.').map_or(name, |(resource, _)| resource);
         name.starts_with("AWS::")
             || ["Resources", "Parameters"]
                 .iter()
-                .any(|section| template[section][name].is_object())
+                .any(|section| template[section][resource].is_object())
     };
     let mut seen = 0;
     each_reference(&template, &mut |name| {
@@ -281,7 +342,9 @@ fn each_reference(value: &Value, look: &mut impl FnMut(&str)) {
                     ("Ref", Value::String(name)) => look(name),
                     ("Fn::GetAtt", Value::Array(parts)) => look(parts[0].as_str().expect("a name")),
                     ("Fn::Sub", Value::String(text)) => {
-                        for part in text.split("${").skip(1) {
+                        let names = text.split("${").skip(1);
+                        // `${!` is a `${` to the letter.
+                        for part in names.filter(|part| !part.starts_with('!')) {
                             look(part.split('}').next().expect("a name"));
                         }
                     }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::super::model::Function;
-use super::super::watch::{Alarm, FILTERS, Threshold, Watched, alarms};
+use super::super::watch::{Alarm, FILTERS, NAMESPACE, Threshold, Watched, alarms};
 use super::{attribute, name_of, reference, sub};
 
-/// The namespace of the metrics that are made of logs, one for each stack.
+/// The namespace of what is counted in logs, one for each stack.
 fn namespace() -> Value {
     sub("Lamplighter/${AWS::StackName}")
 }
@@ -89,6 +89,21 @@ fn alarm(function: &Function, alarm: &Alarm) -> Value {
             "ApproximateNumberOfMessagesVisible".to_owned(),
             json!([{ "Name": "QueueName", "Value": attribute(&format!("{id}DeadLetters"), "QueueName") }]),
             "Maximum",
+        ),
+        Watched::Queue(metric) => (
+            json!("AWS/SQS"),
+            metric.to_owned(),
+            json!([{ "Name": "QueueName", "Value": attribute(&format!("{id}Queue"), "QueueName") }]),
+            "Maximum",
+        ),
+        Watched::Embedded(metric) => (
+            json!(NAMESPACE),
+            metric.to_owned(),
+            json!([
+                { "Name": "FunctionName", "Value": reference(&format!("{id}Function")) },
+                { "Name": "Alias", "Value": "live" },
+            ]),
+            "Sum",
         ),
         Watched::Log(metric) => (
             namespace(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::model::Function;
-use super::super::watch::{Alarm, FILTERS, Threshold, Watched, alarms};
+use super::super::watch::{Alarm, FILTERS, NAMESPACE, Threshold, Watched, alarms};
 use super::{Resources, snake};
 
 pub(super) fn resources(function: &Function, resources: &mut Resources) {
@@ -67,6 +67,21 @@ fn alarm(function: &Function, alarm: &Alarm) -> Value {
             "ApproximateNumberOfMessagesVisible".to_owned(),
             json!({ "QueueName": format!("${{aws_sqs_queue.{id}_dead_letters.name}}") }),
             "Maximum",
+        ),
+        Watched::Queue(metric) => (
+            "AWS/SQS",
+            metric.to_owned(),
+            json!({ "QueueName": format!("${{aws_sqs_queue.{id}.name}}") }),
+            "Maximum",
+        ),
+        Watched::Embedded(metric) => (
+            NAMESPACE,
+            metric.to_owned(),
+            json!({
+                "FunctionName": format!("${{aws_lambda_function.{id}.function_name}}"),
+                "Alias": "live",
+            }),
+            "Sum",
         ),
         Watched::Log(metric) => (
             "Lamplighter/${var.name}",

@@ -1,11 +1,11 @@
 //! One Lambda with its role, aliases, log group, queue and schedule.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::model::{Function, Stack};
 use super::super::package::CONFIG;
 use super::super::template::{
-    DEAD_LETTER_SECS, DELIVERY_ATTEMPTS, MAX_EVENT_AGE_SECS, NETWORK_ACTIONS, PING,
+    DEAD_LETTER_SECS, DELIVERY_ATTEMPTS, NETWORK_ACTIONS, PING, QUEUE_ACTIONS,
 };
 use super::variables::secret_variable;
 use super::{Resources, TICK, document, in_terraform, snake, trust};
@@ -40,7 +40,7 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Reso
             "function_name": format!("${{aws_lambda_function.{id}.function_name}}"),
             "qualifier": format!("${{aws_lambda_alias.{id}_live.name}}"),
             "maximum_retry_attempts": function.retries,
-            "maximum_event_age_in_seconds": function.grace_secs.min(MAX_EVENT_AGE_SECS),
+            "maximum_event_age_in_seconds": function.event_age_secs,
             "destination_config": { "on_failure": { "destination": format!("${{aws_sqs_queue.{id}_dead_letters.arn}}") } },
         }),
     );
@@ -95,21 +95,17 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
     if function.runs_alone {
         lambda["reserved_concurrent_executions"] = json!("${var.reserve_concurrency ? 1 : -1}");
     }
-    let mut variables = Map::new();
-    if stack.has_config {
-        variables.insert("LAMPLIGHTER_CONFIG".to_owned(), json!(CONFIG));
-    }
-    let secrets: Vec<String> = stack
-        .secret_variables
-        .iter()
-        .map(|name| format!("{name} = var.{}", secret_variable(name)))
-        .collect();
-    let fixed = Value::Object(variables).to_string();
-    // An empty secret is left out, so that the package's own configuration counts.
+    let packaged = if stack.has_config { CONFIG } else { "" };
+    let mut variables = vec![format!(
+        "LAMPLIGHTER_CONFIG = var.config_object == \"\" ? \"{packaged}\" : \"s3://${{var.config_object}}\""
+    )];
+    let secrets = stack.secret_variables.iter();
+    variables.extend(secrets.map(|name| format!("{name} = var.{}", secret_variable(name))));
+    // What is empty is left out, so that the configuration itself counts.
     lambda["environment"] = json!({
         "variables": format!(
-            "${{merge({fixed}, {{ for key, value in {{ {} }} : key => value if value != \"\" }})}}",
-            secrets.join(", ")
+            "${{{{ for key, value in {{ {} }} : key => value if value != \"\" }}}}",
+            variables.join(", ")
         ),
     });
     lambda
@@ -142,7 +138,7 @@ fn role(function: &Function, resources: &mut Resources) {
     if !own.is_empty() {
         add("", "function", json!(own), None);
     }
-    let service = json!([
+    let mut service = json!([
         {
             "Sid": "WriteOwnLogs",
             "Effect": "Allow",
@@ -156,7 +152,38 @@ fn role(function: &Function, resources: &mut Resources) {
             "Resource": format!("${{aws_sqs_queue.{id}_dead_letters.arn}}"),
         },
     ]);
+    if let (Some(_), Some(statements)) = (function.queued(), service.as_array_mut()) {
+        statements.push(json!({
+            "Sid": "TakeMessages",
+            "Effect": "Allow",
+            "Action": QUEUE_ACTIONS,
+            "Resource": format!("${{aws_sqs_queue.{id}.arn}}"),
+        }));
+    }
     add("_service", "lambda-service", service, None);
+    let itself = ["live", "staging"].map(|alias| {
+        let place = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
+        format!("{}${{var.name}}-{name}:{alias}", in_terraform(place))
+    });
+    let continuation = json!([{
+        "Sid": "ContinueRun",
+        "Effect": "Allow",
+        "Action": ["lambda:InvokeFunction"],
+        "Resource": itself,
+    }]);
+    add("_continuation", "continuation", continuation, None);
+    let config = json!([{
+        "Sid": "ReadConfig",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": in_terraform("arn:${AWS::Partition}:s3:::${var.config_object}"),
+    }]);
+    add(
+        "_config",
+        "config",
+        config,
+        Some("${var.config_object == \"\" ? 0 : 1}"),
+    );
     let network = json!([{ "Sid": "JoinVpc", "Effect": "Allow", "Action": NETWORK_ACTIONS, "Resource": "*" }]);
     add(
         "_service_vpc",

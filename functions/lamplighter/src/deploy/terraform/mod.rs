@@ -1,10 +1,12 @@
-//! The same stack for Terraform, as `.tf.json`, for the provider `hashicorp/aws` 5 or later.
+//! The same stack for Terraform, as `.tf.json`, for the provider `hashicorp/aws` 5.100 or later.
 //!
 //! Deployed under the name in `var.name`, which stands where CloudFormation has the stack's name.
 //! <https://developer.hashicorp.com/terraform/language/syntax/json>
 
 mod alarms;
+mod events;
 mod function;
+mod mail;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -14,39 +16,71 @@ use serde_json::{Map, Value, json};
 use super::model::Stack;
 use super::template::TICK;
 
-/// Resources, by their type and then by their name.
-struct Resources(Map<String, Value>);
+/// What is collected from all functions.
+#[derive(Default)]
+struct Resources {
+    /// By their type and then by their name.
+    resources: Map<String, Value>,
+    /// Texts that a condition chooses from: a document cannot stand in an expression.
+    locals: Map<String, Value>,
+    outputs: Map<String, Value>,
+}
 
 impl Resources {
     fn add(&mut self, kind: &str, name: &str, arguments: Value) {
-        let named = self.0.entry(kind).or_insert_with(|| json!({}));
+        let named = self.resources.entry(kind).or_insert_with(|| json!({}));
         named[name] = arguments;
+    }
+
+    /// Names a text, and answers with the name.
+    fn local(&mut self, name: String, text: impl Into<Value>) -> String {
+        let reference = format!("local.{name}");
+        self.locals.insert(name, text.into());
+        reference
+    }
+
+    fn output(&mut self, name: &str, what: &str, value: &str) {
+        self.outputs.insert(
+            name.to_owned(),
+            json!({ "description": what, "value": value }),
+        );
     }
 }
 
 /// The configuration.
 pub fn terraform(stack: &Stack) -> Value {
-    let mut resources = Resources(Map::new());
-    shared(stack, &mut resources);
+    let mut all = Resources::default();
+    shared(stack, &mut all);
     for one in &stack.functions {
-        function::resources(stack, one, &mut resources);
-        alarms::resources(one, &mut resources);
+        function::resources(stack, one, &mut all);
+        events::resources(one, &mut all);
+        mail::resources(one, &mut all);
+        alarms::resources(one, &mut all);
     }
-    json!({
-        "terraform": { "required_providers": { "aws": { "source": "hashicorp/aws", "version": ">= 5.0" } } },
+    let mut configuration = json!({
+        "terraform": { "required_providers": { "aws": { "source": "hashicorp/aws", "version": ">= 5.100" } } },
         "variable": variables::variables(stack),
         "data": {
             "aws_caller_identity": { "current": {} },
             "aws_partition": { "current": {} },
             "aws_region": { "current": {} },
         },
-        "resource": resources.0,
-        "output": { "alarm_topic_arn": { "value": "${aws_sns_topic.alarms.arn}" } },
-    })
+        "resource": all.resources,
+        "output": all.outputs,
+    });
+    if !all.locals.is_empty() {
+        configuration["locals"] = Value::Object(all.locals);
+    }
+    configuration
 }
 
 /// What all functions share: the topic, the schedule group, and the role that invokes.
 fn shared(stack: &Stack, resources: &mut Resources) {
+    resources.output(
+        "alarm_topic_arn",
+        "Where all alarms go",
+        "${aws_sns_topic.alarms.arn}",
+    );
     resources.add(
         "aws_sns_topic",
         "alarms",
@@ -116,6 +150,12 @@ fn trust(service: &str, condition: Option<Value>) -> Value {
         statement["Condition"] = condition;
     }
     document(json!([statement]))
+}
+
+/// Text that Terraform takes to the letter.
+/// <https://developer.hashicorp.com/terraform/language/expressions/strings>
+fn literal(text: &str) -> String {
+    text.replace("${", "$${").replace("%{", "%%{")
 }
 
 /// CloudFormation's words in an ARN as Terraform's.

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::model::Stack;
-use super::snake;
+use super::super::events::MAX_CONCURRENCY;
+use super::super::model::{Function, Stack};
+use super::{mail, snake};
 
 /// The variable of a secret's environment variable.
 pub(super) fn secret_variable(variable: &str) -> String {
@@ -48,7 +49,7 @@ pub(super) fn variables(stack: &Stack) -> Value {
         variable(
             "bool",
             false,
-            "Whether the schedules run and the alarms call anybody",
+            "Whether schedules run, events are taken and alarms call anybody",
         ),
     );
     add(
@@ -83,6 +84,24 @@ pub(super) fn variables(stack: &Stack) -> Value {
         "log_retention_days",
         variable("number", 30, "How long the logs are kept"),
     );
+    add(
+        "config_object",
+        variable(
+            "string",
+            "",
+            "The configuration in S3 as bucket/key, which every function reads when it starts; empty is the one in the packages",
+        ),
+    );
+    if mail::is_needed(stack) {
+        add(
+            "mail_rule_set",
+            variable(
+                "string",
+                "",
+                "The rule set of SES that is active in this region, which gets a rule more; empty: one is made, which you then activate",
+            ),
+        );
+    }
     add(
         "vpc_subnet_ids",
         variable(
@@ -160,6 +179,31 @@ pub(super) fn variables(stack: &Stack) -> Value {
                 variable("string", start.as_str(), &what),
             );
         }
+        of_events(function, &mut add);
     }
     Value::Object(variables)
+}
+
+fn of_events(function: &Function, add: &mut impl FnMut(&str, Value)) {
+    let Some(events) = function.queued() else {
+        return;
+    };
+    let (name, snake) = (&function.name, snake(&function.name));
+    let concurrency = format!("{snake}_max_concurrency");
+    let what = format!("How many invocations of {name} work on its queue at once");
+    let most = variable("number", MAX_CONCURRENCY, &what);
+    add(&concurrency, bounded(&concurrency, 2, 1000, most));
+    if events.sources.is_empty() {
+        return;
+    }
+    let by = format!("{snake}_objects_by");
+    let what = format!(
+        "Who tells {name} of objects: eventbridge, which needs its switch on the bucket, or bucket, the bucket itself"
+    );
+    let mut teller = variable("string", "eventbridge", &what);
+    teller["validation"] = json!([{
+        "condition": format!("${{contains([\"eventbridge\", \"bucket\"], var.{by})}}"),
+        "error_message": "It must be eventbridge or bucket.",
+    }]);
+    add(&by, teller);
 }
