@@ -28,12 +28,36 @@ deny:
 policies:
     cargo build --quiet
     target/debug/lamplighter policy deploy --output policies/deploy.json
+    target/debug/lamplighter policy daemon --config config/examples/everything.toml --output policies/daemon.json
     for manifest in functions/*/Cargo.toml; do \
         function=$(basename "$(dirname "$manifest")"); \
         [ "$function" = lamplighter ] || target/debug/lamplighter policy "$function" \
             --config config/examples/everything.toml --output "policies/$function.json" || exit 1; \
     done
 
-# What large accounts cost in calls and memory, with the optimised programs. The first release build takes long.
+# The Debian package, in target/debian/. Needs cargo-deb; the first release build takes long.
+deb:
+    cargo build --release -p lamplighter --no-default-features
+    mkdir -p target/deb
+    target/release/lamplighter man > target/deb/lamplighter.1
+    target/release/lamplighter completions bash > target/deb/lamplighter.bash
+    target/release/lamplighter completions zsh > target/deb/_lamplighter
+    target/release/lamplighter completions fish > target/deb/lamplighter.fish
+    cargo deb -p lamplighter --no-build --no-strip
+
+# What large accounts cost in calls and memory, and images beside vipsthumbnail and sharp. The first release build takes long.
 bench:
     cargo test --release -p lamplighter-tests --test all -- scale --nocapture --test-threads 1
+    functions/resize-images/bench/run
+
+# Hostile input for whatever reads strangers' bytes, so many seconds each. Needs cargo-fuzz; see tests/fuzz/README.md.
+fuzz seconds="300":
+    for target in $(cargo fuzz list --fuzz-dir tests/fuzz); do \
+        seeds=$(cat "tests/fuzz/seeds/$target" 2>/dev/null || true); \
+        words="tests/fuzz/$target.dict"; \
+        mkdir -p "tests/fuzz/target/found/$target" "tests/fuzz/corpus/$target"; \
+        cargo fuzz run -s none --fuzz-dir tests/fuzz "$target" \
+            "tests/fuzz/target/found/$target" "tests/fuzz/corpus/$target" $seeds \
+            -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=1024 \
+            $([ -e "$words" ] && echo "-dict=$words") || exit 1; \
+    done

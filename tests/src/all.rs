@@ -1,6 +1,7 @@
 //! Whole programs, run as a user runs them, against the simulated account, moto and the real Lambda Runtime API
 //! protocol; and the house rules.
 
+mod archive_mail;
 mod audit_access_keys;
 mod audit_mfa;
 mod audit_security_groups;
@@ -10,14 +11,18 @@ mod command_line;
 mod daemon;
 mod delivery;
 mod deploy;
+mod deploy_bundles;
 mod faults;
 mod harness;
 mod house;
 mod lambda;
 mod moto;
 mod parity;
+mod policies;
 mod process;
 mod report_certificates;
+mod resize_images;
 mod runtime_api;
 mod scale;
+mod simulated_account;
 mod stop_untagged;

@@ -1,6 +1,9 @@
 //! The real `lamplighter daemon`: starts what is due and nothing before, never twice at once, and stops when told.
 
+mod http;
 mod ledger;
+mod queues;
+mod supervised;
 
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! `lamplighter deploy` and `lamplighter cost`: packages, templates and bills, as a user makes them.
 
+mod alarms;
+mod created;
 mod packages;
+mod pipeline;
 mod templates;
 
 use crate::harness::Lamplighter;
@@ -16,6 +19,7 @@ fn a_bill_is_printed_for_people_and_for_machines() {
         "scheduler",
         "logs",
         "alarms",
+        "events",
         "sqs",
         "s3",
         "total",

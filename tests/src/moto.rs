@@ -13,9 +13,10 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::{Lamplighter, Ran, root};
+use crate::process::Process;
 
 /// What pip installs. moto 5 answers EC2, STS, SES and S3 in one server.
-const MOTO: &str = "moto[server]==5.2.*";
+pub const MOTO: &str = "moto[server]==5.2.*";
 
 const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "ap-southeast-2"];
 
@@ -75,6 +76,44 @@ seen["mails"] = int(boto3.client("ses", "eu-west-1").get_send_quota()["SentLast2
 objects = boto3.client("s3", "eu-west-1").list_objects_v2(Bucket="acme-state")
 seen["state"] = [o["Key"] for o in objects.get("Contents", [])]
 print(json.dumps(seen))
+"#;
+
+/// Makes a bucket that tells a queue of what is stored in it, as an operator would.
+const MAILBOX: &str = r#"
+import boto3, json
+s3, sqs = boto3.client("s3", "eu-west-1"), boto3.client("sqs", "eu-west-1")
+for bucket in ["acme-mail-in", "acme-archive"]:
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+dead = sqs.create_queue(QueueName="mail-dead")["QueueUrl"]
+arn = lambda url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+queue = sqs.create_queue(QueueName="mail", Attributes={
+    "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": "2"})})["QueueUrl"]
+s3.put_bucket_notification_configuration(Bucket="acme-mail-in", NotificationConfiguration={
+    "QueueConfigurations": [{"QueueArn": arn(queue), "Events": ["s3:ObjectCreated:*"]}]})
+print(json.dumps({"queue": queue}))
+"#;
+
+/// Stores mails, one of them under a key that events write in another way.
+const MAIL: &str = r#"
+import boto3, json
+for key in ["inbox/1", "inbox/a b+\u00fc"]:
+    boto3.client("s3", "eu-west-1").put_object(Bucket="acme-mail-in", Key=key, Body=(
+        "From: ann@example.com\r\nTo: archive@example.com\r\nSubject: " + str(len(key)) +
+        "\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nHello\r\n").encode())
+print("null")
+"#;
+
+/// Tells what is in the archive, and what is left in the queues.
+const ARCHIVE: &str = r#"
+import boto3, json
+s3, sqs = boto3.client("s3", "eu-west-1"), boto3.client("sqs", "eu-west-1")
+left = {}
+for name in ["mail", "mail-dead"]:
+    attributes = sqs.get_queue_attributes(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], AttributeNames=["All"])
+    counts = attributes["Attributes"]
+    left[name] = int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+keys = [o["Key"] for o in s3.list_objects_v2(Bucket="acme-archive").get("Contents", [])]
+print(json.dumps({"left": left, "mails": len([k for k in keys if k.endswith(".json")])}))
 "#;
 
 const CONFIG: &str = r#"
@@ -241,19 +280,45 @@ fn the_audits_find_in_moto_what_is_there() {
     assert_eq!(certificates, [found("certificate-expired", old)]);
 }
 
+#[test]
+fn the_daemon_takes_from_moto_s_queue_what_its_buckets_announce() {
+    let moto = Moto::start();
+    let made = moto.python(MAILBOX);
+    let config = format!(
+        "[archive-mail]\nqueues = [{}]\narchive_bucket = \"acme-archive\"\non_unauthenticated = \"keep\"\n\
+         schedule = \"cron(0 7 1 1 ? 2199)\"\n",
+        made["queue"]
+    );
+    let mut program = Lamplighter::new(["daemon"]).config(&config);
+    for (key, value) in moto.environment() {
+        program = program.env(key, value);
+    }
+    let mut daemon = Process::start(program);
+    moto.python(MAIL);
+    let mut seen = Value::Null;
+    // S3's test event, which moto sends too, holds nothing and is deleted like the rest.
+    daemon.until("both mails", Duration::from_secs(90), |_| {
+        seen = moto.python(ARCHIVE);
+        seen["mails"] == 2 && seen["left"]["mail"] == 0
+    });
+    assert_eq!(seen["left"]["mail-dead"], 0);
+    daemon.signal("TERM");
+    daemon.ended(Duration::from_secs(60)).code(0);
+}
+
 fn list(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
 }
 
 /// A moto server. Dropping it ends the process, also when a test panics.
-struct Moto {
+pub struct Moto {
     server: Child,
     endpoint: String,
     python: PathBuf,
 }
 
 impl Moto {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let bin = venv("moto", &[MOTO]);
         // Free a moment ago; moto says so if it is not any more, and does not answer.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -283,7 +348,7 @@ impl Moto {
         moto
     }
 
-    fn environment(&self) -> [(&'static str, &str); 5] {
+    pub fn environment(&self) -> [(&'static str, &str); 5] {
         [
             ("AWS_ENDPOINT_URL", &self.endpoint),
             ("AWS_ACCESS_KEY_ID", "AKIAMOTO000000000000"),
@@ -302,7 +367,7 @@ impl Moto {
     }
 
     /// What a script prints, as JSON.
-    fn python(&self, script: &str) -> Value {
+    pub fn python(&self, script: &str) -> Value {
         let ran = Command::new(&self.python)
             .args(["-c", script])
             .envs(self.environment())

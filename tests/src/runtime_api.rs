@@ -25,6 +25,9 @@ const VERSION: &str = "/2018-06-01/runtime";
 /// The longest that an answer may take, well above what any of them needs on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The ARN of a function without an alias.
+const UNQUALIFIED: &str = "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter";
+
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
@@ -61,6 +64,10 @@ impl Answer {
 struct State {
     /// Events that wait for `next`.
     events: VecDeque<Vec<u8>>,
+    /// What the newest of them was sent to.
+    arn: Option<String>,
+    /// How long an invocation may take; nothing: as long as Lambda allows.
+    time: Option<Duration>,
     /// How many events were handed out; the last one's request id is made of it.
     handed_out: usize,
     /// Answers that nobody has looked at.
@@ -125,13 +132,25 @@ impl Lambda {
         }
     }
 
+    /// Gives every further invocation this long.
+    pub fn allow(&self, time: Duration) {
+        self.shared.lock().time = Some(time);
+    }
+
     /// Sends one event and waits for what becomes of it.
     #[track_caller]
     pub fn invoke(&self, event: &Value) -> Answer {
-        self.shared
-            .lock()
-            .events
-            .push_back(event.to_string().into());
+        self.invoke_as(UNQUALIFIED, event)
+    }
+
+    /// The same for an event that was sent to this ARN: the function's, or one of its aliases'.
+    #[track_caller]
+    pub fn invoke_as(&self, arn: &str, event: &Value) -> Answer {
+        {
+            let mut state = self.shared.lock();
+            state.arn = Some(arn.to_owned());
+            state.events.push_back(event.to_string().into());
+        }
         self.shared.asked.notify_one();
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.lock();
@@ -219,17 +238,20 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
 
 /// Waits for an event, as long as it takes: Lambda freezes the process meanwhile.
 async fn next(shared: &Shared) -> Response<Full<Bytes>> {
-    let (event, number) = loop {
+    let (event, number, arn) = loop {
         {
             let mut state = shared.lock();
             if let Some(event) = state.events.pop_front() {
                 state.handed_out += 1;
-                break (event, state.handed_out);
+                let arn = state.arn.clone();
+                break (event, state.handed_out, arn);
             }
         }
         shared.asked.notified().await;
     };
-    let deadline = SystemTime::now() + Duration::from_secs(900);
+    // <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    let time = shared.lock().time.unwrap_or(Duration::from_secs(900));
+    let deadline = SystemTime::now() + time;
     let deadline = deadline
         .duration_since(UNIX_EPOCH)
         .expect("it is after 1970")
@@ -240,7 +262,7 @@ async fn next(shared: &Shared) -> Response<Full<Bytes>> {
         .header("lambda-runtime-deadline-ms", deadline.to_string())
         .header(
             "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter",
+            arn.as_deref().unwrap_or(UNQUALIFIED),
         )
         .header(
             "lambda-runtime-trace-id",

@@ -91,7 +91,7 @@ async fn ten_thousand_instances_in_seventeen_regions_cost_few_calls_and_little_m
 }
 
 /// Runs a program to its end, and answers the most memory it was resident in.
-fn watched(program: Lamplighter) -> (Peak, Output) {
+pub fn watched(program: Lamplighter) -> (Peak, Output) {
     let (mut command, _folder) = program.into_command();
     let child = command
         .stdout(Stdio::piped())
@@ -106,18 +106,19 @@ fn watched(program: Lamplighter) -> (Peak, Output) {
 
 /// The most memory that a process was resident in.
 #[derive(Clone, Copy, Default)]
-struct Peak {
+pub struct Peak {
     resident_kb: u64,
     code_kb: u64,
 }
 
 impl Peak {
-    fn resident_mb(self) -> u64 {
+    /// How much it was.
+    pub fn resident_mb(self) -> u64 {
         self.resident_kb / 1024
     }
 
     /// What of it are pages of files: the program and its libraries.
-    fn code_mb(self) -> u64 {
+    pub fn code_mb(self) -> u64 {
         self.code_kb / 1024
     }
 }

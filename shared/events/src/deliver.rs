@@ -1,6 +1,7 @@
 //! From an envelope to its records: who delivered it, and what each of them is called.
 
-use crate::reader::{Leaf, Reader, is_sqs};
+use crate::reader::{Leaf, Reader};
+use crate::shape::is_sqs;
 use crate::{Delivery, Envelope, Form, Kind, QUARANTINE_SCHEMA, Record, ses};
 use serde_json::Value;
 use std::collections::HashSet;

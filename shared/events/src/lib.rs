@@ -3,6 +3,10 @@
 //!
 //! It makes records of them and deliberately nothing else: it fetches no object and judges nothing.
 
+// The checks are shared with the fuzz target, to which this crate is a stranger.
+#[cfg(test)]
+extern crate self as lamplighter_events;
+
 mod codedeploy;
 mod deliver;
 mod envelope;
@@ -16,6 +20,7 @@ mod record;
 mod s3;
 mod samples;
 mod ses;
+mod shape;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// <https://docs.aws.amazon.com/ses/latest/dg/receiving-email-action-s3.html>
 pub(crate) const SES_SETUP: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
-/// <https://docs.min.io/community/minio-object-store/administration/monitoring/bucket-notifications.html>
+/// <https://min.io/docs/minio/linux/administration/monitoring/bucket-notifications.html>
 const MINIO_WITHOUT_CONTENT: [&str; 4] = [
     "ObjectCreated:PutRetention",
     "ObjectCreated:PutLegalHold",

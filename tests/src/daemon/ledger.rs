@@ -4,13 +4,14 @@ mod crashes;
 mod misfortunes;
 mod shared;
 
+use std::process::Command;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use lamplighter_local_aws::{Fault, FaultKind, LocalAws};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, is_stalled, runs};
+use super::{PATIENCE, is_stalled};
 use crate::harness::{Lamplighter, Ran, programs};
 use crate::lambda::{CONFIG, account};
 use crate::process::Process;

@@ -98,12 +98,25 @@ fn every_function_s_policy_document_is_what_the_program_prints() {
 
 #[test]
 fn the_policy_document_of_a_pipeline_is_what_the_program_prints() {
-    let printed = Lamplighter::new(["policy", "deploy"]).run().code(0).stdout;
-    let path = root().join("policies/deploy.json");
+    is_printed("deploy", &["policy", "deploy"]);
+}
+
+#[test]
+fn the_policy_document_of_the_daemon_is_what_the_program_prints() {
+    is_printed("daemon", &["policy", "daemon", "--config", &everything()]);
+}
+
+/// Checks a policy document of something that is no function.
+fn is_printed(name: &str, command: &[&str]) {
+    let printed = Lamplighter::new(command.iter().copied())
+        .run()
+        .code(0)
+        .stdout;
+    let path = root().join(format!("policies/{name}.json"));
     assert!(
         path.is_file() && read(&path) == printed,
-        "policies/deploy.json is missing or old: write it anew with `lamplighter policy deploy --output \
-         policies/deploy.json`"
+        "policies/{name}.json is missing or old: write it anew with `lamplighter {} --output policies/{name}.json`",
+        command.join(" ")
     );
 }
 
@@ -113,8 +126,8 @@ fn no_policy_document_is_without_its_function() {
         .iter()
         .map(|name| format!("{name}.json"))
         .collect();
-    // What deploys the functions is none, and needs a policy too.
-    known.insert("deploy.json".to_owned());
+    // What deploys the functions is none, nor is the daemon that runs them, and both need a policy too.
+    known.extend(["deploy.json", "daemon.json"].map(str::to_owned));
     for entry in std::fs::read_dir(root().join("policies")).expect("there is a folder policies/") {
         let name = entry.expect("policies/ can be read").file_name();
         let name = name.to_str().expect("its names are UTF-8");

@@ -1,8 +1,23 @@
-//! The samples of others, where they lie beside the repository. They are not ours to commit.
+//! What fuzzing found worth keeping; and the samples of others, where they lie beside the repository. Those are not
+//! ours to commit.
 
 use super::{check, files, read};
 use crate::Happening;
+use std::fs;
 use std::path::Path;
+
+#[test]
+fn the_corpus_of_the_fuzz_target_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/event_reader");
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let mut count = 0;
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        check::bytes(&fs::read(&path).expect("readable"));
+        count += 1;
+    }
+    assert!(count > 0, "{folder:?} holds a corpus");
+}
 
 #[test]
 fn the_samples_of_others_are_read() {

@@ -1,8 +1,12 @@
 //! The reader against its fixtures, against hostile input, and against the samples of others.
 
+#[path = "../../../../tests/fuzz/checks/event_reader.rs"]
+mod check;
 mod corpus;
 mod fixtures;
 mod hostile;
+
+use check::check;
 
 use crate::{Delivery, Envelope, Form, Happening, MailEvent, ObjectEvent, Record, deliver};
 use serde_json::Value;
@@ -122,41 +126,4 @@ fn events() -> Vec<(PathBuf, Value)> {
 fn read(event: &Value) -> Delivery {
     let envelope = Envelope::read(event.clone()).expect("an object");
     deliver(&envelope)
-}
-
-/// What holds of every delivery, whatever was delivered.
-fn check(event: &Value) -> Delivery {
-    let native = |data: &Value| Envelope {
-        kind: crate::Kind::Native,
-        data: data.clone(),
-        ..Envelope::default()
-    };
-    let delivery = deliver(&native(event));
-    assert!(!delivery.records.is_empty(), "{event}");
-    let ids: std::collections::HashSet<&str> = delivery
-        .records
-        .iter()
-        .map(|record| record.id.as_str())
-        .collect();
-    assert_eq!(ids.len(), delivery.records.len(), "{event}");
-    assert_eq!(
-        delivery,
-        deliver(&native(event)),
-        "the same when read again"
-    );
-    for record in &delivery.records {
-        let reads_otherwise = matches!(&record.happening, Happening::Unreadable(reason)
-            if reason.starts_with("more than "));
-        if reads_otherwise {
-            continue;
-        }
-        let again = deliver(&native(&record.payload));
-        assert_eq!(again.records.len(), 1, "{record:#?} in {event}");
-        assert_eq!(
-            again.records[0].happening, record.happening,
-            "{record:#?} in {event}"
-        );
-        assert_eq!(again.records[0].payload, record.payload, "{event}");
-    }
-    delivery
 }

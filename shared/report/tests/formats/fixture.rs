@@ -52,6 +52,7 @@ pub(crate) fn run(function: &'static str, mode: Mode) -> Run {
         records: vec![],
         exceptions: vec![],
         delta: None,
+        part: None,
         digested_on: None,
     }
 }

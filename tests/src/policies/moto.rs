@@ -1,0 +1,1 @@
+//! moto as the second witness for the names of actions.
