@@ -26,3 +26,4 @@ mod runtime_api;
 mod scale;
 mod simulated_account;
 mod stop_untagged;
+mod what_lies_there;

@@ -41,6 +41,24 @@ pub fn programs() -> &'static Path {
     })
 }
 
+/// Builds an example of a package, beside the programs, and answers its path.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("this test has a path");
+    let folder = own.ancestors().nth(2).expect("it is in target/debug/deps");
+    let profile = match folder.ends_with("release") {
+        true => "release",
+        false => "dev",
+    };
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--package", package, "--example", name, "--quiet"])
+        .args(["--profile", profile])
+        .current_dir(root())
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "the example does not build");
+    folder.join("examples").join(name)
+}
+
 /// The runtime that all tests share for what they serve: a test may block on a program meanwhile.
 pub fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();

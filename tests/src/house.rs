@@ -77,7 +77,7 @@ fn uncommented(text: &str) -> Vec<String> {
 }
 
 /// The functions: the crates in `functions/` beside the program.
-fn function_names() -> Vec<String> {
+pub fn function_names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(root().join("functions"))
         .expect("there is a folder functions/")
         .map(|entry| entry.expect("functions/ can be read").path())

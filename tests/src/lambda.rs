@@ -1,6 +1,7 @@
 //! The real `bootstrap-stop-untagged`, driven as Lambda drives it.
 
 mod failures;
+mod panics;
 mod parts;
 
 use chrono::{DateTime, Duration, Utc};

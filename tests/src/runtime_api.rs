@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use lamplighter_local_aws::LocalAws;
 use serde_json::Value;
 
-use crate::harness::{Lamplighter, Ran, runtime};
+use crate::harness::{Lamplighter, Ran, programs, runtime};
 use crate::process::Process;
 
 /// The API's version is part of every path.
@@ -103,11 +104,23 @@ impl Lambda {
         config: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        let program = programs().join(format!("bootstrap-{function}"));
+        Self::start_program(&program, function, aws, config, environment)
+    }
+
+    /// The same for another program that stands for a function.
+    pub fn start_program(
+        program: &Path,
+        function: &str,
+        aws: &LocalAws,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let address = runtime().block_on(serve(Arc::clone(&shared)));
         let name = format!("lamplighter-{function}");
         // <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-        let mut bootstrap = Lamplighter::program(&format!("bootstrap-{function}"), [])
+        let mut bootstrap = Lamplighter::program(&program.to_string_lossy(), [])
             .on(aws)
             .config(config)
             .env("AWS_LAMBDA_RUNTIME_API", &address)

@@ -173,31 +173,43 @@ fn show(rules: &Rules, inventory: &Inventory, expected: Expect) {
 
 #[test]
 fn a_mail_is_archived_by_day_and_first_recipient() {
-    check(&rules(), [mail(letter())], expect![[r#"
+    check(
+        &rules(),
+        [mail(letter())],
+        expect![[r#"
         0 act [Continue]
         archive-mail arn:aws:s3:::archive/mail/2026/11/22/example.com/info/id1.eml: a mail came in
           attachments from Some(65536) bytes
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn spam_is_archived_in_quarantine_whole_and_stops_nothing() {
-    check(&rules(), [mail(spam())], expect![[r#"
+    check(
+        &rules(),
+        [mail(spam())],
+        expect![[r#"
         0 act [Continue]
         archive-mail arn:aws:s3:::archive/mail/quarantine/2026/11/22/example.com/info/id1.eml: a mail came in (quarantine): the spam verdict is FAIL
           attachments from None bytes
         mail-in-quarantine arn:aws:s3:::archive/mail/quarantine/2026/11/22/example.com/info/id1.eml: A mail is in quarantine: the spam verdict is FAIL.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_virus_is_archived_in_quarantine_and_ends_the_rule_set() {
-    check(&rules(), [mail(infected())], expect![[r#"
+    check(
+        &rules(),
+        [mail(infected())],
+        expect![[r#"
         0 act [StopRuleSet]
         archive-mail arn:aws:s3:::archive/mail/quarantine/2026/11/22/example.com/info/id1.eml: a mail came in (stop-rule-set): the virus verdict is FAIL
           attachments from None bytes
         mail-in-quarantine arn:aws:s3:::archive/mail/quarantine/2026/11/22/example.com/info/id1.eml: A mail is in quarantine: the virus verdict is FAIL.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -243,9 +255,13 @@ fn without_an_archive_every_mail_waits() {
         archive_bucket: None,
         ..rules()
     };
-    check(&rules, [mail(letter())], expect![[r#"
+    check(
+        &rules,
+        [mail(letter())],
+        expect![[r#"
         0 retry: there is no archive: `archive_bucket` in [archive-mail] is not set
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -337,11 +353,15 @@ fn a_round_tells_what_came_the_day_before() {
         more_quarantined: 2,
         is_cut: false,
     };
-    show(&rules(), &inventory(vec![], Some(day.clone())), expect![[r#"
+    show(
+        &rules(),
+        &inventory(vec![], Some(day.clone())),
+        expect![[r#"
         mail-in-quarantine arn:aws:s3:::archive/mail/quarantine/2026/11/21/example.com/info/id1.eml: A mail is in quarantine: the spam verdict is FAIL.
         mail-unfinished arn:aws:s3:::archive/mail/2026/11/21/example.com/info/id9.eml: A mail was archived without its sidecar: its archiving did not end. Its event, or `lamplighter backfill archive-mail`, ends it.
         note: on 2026-11-21: 1234 mails archived, 56789 bytes; 3 in quarantine, 2 of them not listed here
-    "#]]);
+    "#]],
+    );
     let cut = Day {
         is_cut: true,
         mails: 1,
@@ -350,7 +370,11 @@ fn a_round_tells_what_came_the_day_before() {
         more_quarantined: 0,
         ..day
     };
-    show(&rules(), &inventory(vec![], Some(cut)), expect![[r#"
+    show(
+        &rules(),
+        &inventory(vec![], Some(cut)),
+        expect![[r#"
         note: on 2026-11-21: 1 mail archived, 56789 bytes; 0 in quarantine; there was more than was looked at
-    "#]]);
+    "#]],
+    );
 }

@@ -56,11 +56,11 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
                 ],
                 ["arn:aws:iam::*:group/*"],
             ),
-            // The account of AWS's own policies is the word `aws`, also where the other account is known.
+            // Those of the account itself: AWS's own are known by their names.
             Statement::allow(
                 "ReadManagedPolicies",
                 &["iam:GetPolicy", "iam:GetPolicyVersion"],
-                ["arn:aws:iam::*:policy/*", "arn:aws:iam::aws:policy/*"],
+                ["arn:aws:iam::*:policy/*"],
             ),
         ]);
     }

@@ -82,7 +82,11 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
         let waiting = format!("{folder}pending/{FUNCTION}/*");
         statements.push(Statement::allow(
             "StatePending",
-            &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            match section.common.mode {
+                Mode::Apply => &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                // Only who deploys lets wait.
+                Mode::Plan => &["s3:GetObject"],
+            },
             [format!("arn:aws:s3:::{bucket}/{waiting}")],
         ));
         statements.push(

@@ -25,8 +25,12 @@ pub fn statements(entry: &Entry, config: &Config, place: &Place) -> Vec<Statemen
         // The first word of a Sid is what it allows: in plan mode nothing may be changed.
         statements.retain(|statement| !statement.is_act());
     }
-    // What takes events works in its own account, where their region says.
-    if !config.aws.regions.is_empty() && !entry.is_global && !entry.consumes {
+    // IAM is one for all regions. What takes events works in its own account, where their region says.
+    let is_regional = statements
+        .iter()
+        .flat_map(|statement| &statement.action)
+        .any(|action| !action.starts_with("iam:"));
+    if !config.aws.regions.is_empty() && is_regional && !entry.is_global && !entry.consumes {
         statements.push(Statement::allow(
             "ReadRegions",
             &["ec2:DescribeRegions"],

@@ -164,7 +164,7 @@ fn seen_by(template: &Value, id: &str, metrics: &[(Value, String, Value, Value)]
         }
         dimensions.sort_by_key(|dimension| dimension["Name"].to_string());
         metrics.iter().any(|(of, name, _, by)| {
-            (of, metric.as_str(), &json!(dimensions)) == (namespace, Some(name), by)
+            (of, metric.as_str(), &json!(dimensions)) == (namespace, Some(name.as_str()), by)
         })
     })
     .map(|(alarm, ..)| alarm.replacen(&format!("{id}Alarm"), "", 1))
@@ -211,7 +211,7 @@ fn a_run_of_staging_is_seen_by_no_alarm() {
 fn a_run_that_fails_sets_off_the_alarm_for_it_and_is_a_line_of_level_error() {
     let template = everything_template();
     let aws = serve(World::new("111122223333", Utc::now()));
-    // A state that is no folder: there is nothing to remember in.
+    // A configuration that cannot be read.
     let lambda = Lambda::start("stop-untagged", &aws, "[stop-untagged\n", &[]);
     lambda.invoke_as(LIVE, &json!({})).error();
     let ran = lambda.end();

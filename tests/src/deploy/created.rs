@@ -34,6 +34,7 @@ from moto.core.common_models import CloudFormationModel
 body = json.load(open(sys.argv[1]))
 asked = json.load(open(sys.argv[2]))['Parameters']
 resources = body['Resources']
+assert set(asked) <= set(body['Parameters']), set(asked) - set(body['Parameters'])
 def known(model):
     for one in model.__subclasses__():
         try:

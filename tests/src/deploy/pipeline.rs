@@ -209,7 +209,7 @@ fn the_example_of_a_pipeline_calls_commands_that_there_are_in_the_order_of_the_r
     let steps = String::from_utf8_lossy(&steps.stdout).into_owned();
     let commands: Vec<Vec<&str>> = steps
         .lines()
-        .map(|line| line.trim().split_whitespace().collect::<Vec<_>>())
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .filter(|words| words.first() == Some(&"lamplighter"))
         .collect();
     assert!(commands.len() >= 5, "{steps}");

@@ -50,7 +50,7 @@ pub fn now() -> DateTime<Utc> {
 pub fn world() -> World {
     World::new(ACCOUNT, now())
         .account(OTHER)
-        .regions(&[REGION, "us-east-1"])
+        .regions(&[REGION, "eu-central-1", "eu-west-2", "us-east-1"])
         .bucket(ACCOUNT, REGION, STATE)
         .topic(TOPIC)
         .verified_identity("example.com")
@@ -248,6 +248,26 @@ impl Stage<'_> {
         let answer = lambda.invoke(event);
         lambda.end();
         self.answered(answer);
+    }
+
+    /// `lamplighter replay` of what is in quarantine, if there is anything.
+    #[track_caller]
+    pub fn replay(&self, code: i32) {
+        let folder = format!("state/quarantine/{}/", self.case.function);
+        let kept = self.aws.with(|world| {
+            let mut objects = world.objects(STATE).into_iter();
+            let found = objects.find(|(key, _)| key.starts_with(&folder));
+            found.map(|(_, object)| object.body.clone())
+        });
+        let Some(kept) = kept else {
+            assert!(!self.is_whole, "nothing is in quarantine");
+            return;
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("record.json");
+        std::fs::write(&path, kept).expect("the record is written");
+        let path = path.to_str().expect("a path in UTF-8");
+        self.program(code, &["replay", path], None);
     }
 
     /// Something of the function is in quarantine, from a time when it was in apply mode.

@@ -5,7 +5,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lamplighter_aws::Options;
 use lamplighter_config::{Config, Sources};
 use lamplighter_core::{Error, Result};
 use lamplighter_local_aws::LocalAws;
@@ -13,7 +12,7 @@ use lamplighter_shell::Settings;
 use lamplighter_shell::daemon::{Orders, run as run_daemon};
 use tokio_util::sync::CancellationToken;
 
-use super::{fleet, say};
+use super::{fleet, options, say};
 use crate::{Failure, functions};
 
 /// The same that can be run by hand against `lamplighter demo --serve`.
@@ -22,7 +21,7 @@ const CONFIG: &str = include_str!("../../../../config/examples/demo-daemon.toml"
 /// Runs the daemon until a signal.
 pub(super) async fn run(aws: &LocalAws, http: SocketAddr) -> Result<u8, Failure> {
     let folder = Folder::new()?;
-    let config = config(&folder, http)?;
+    let config = config(&folder, Some(http))?;
     let token = config.daemon.token.as_ref();
     let token = token.map_or("", |token| token.expose());
     say(&format!(
@@ -31,11 +30,6 @@ pub(super) async fn run(aws: &LocalAws, http: SocketAddr) -> Result<u8, Failure>
          \"Run now as dry run\" there asks for a token; here it is `{token}`. Stop with Ctrl-C.\n"
     ))?;
     aws.with(fleet::something_happens);
-    let options = Options {
-        endpoint_url: Some(aws.endpoint()),
-        profile: None,
-        is_simulated: true,
-    };
     let stop = CancellationToken::new();
     let signalled = stop.clone();
     tokio::spawn(async move {
@@ -49,19 +43,22 @@ pub(super) async fn run(aws: &LocalAws, http: SocketAddr) -> Result<u8, Failure>
         reload,
         load: Box::new(|| Err("the demo has only its own configuration".to_owned())),
     };
-    let settings = Arc::new(Settings::new(config, options));
+    let settings = Arc::new(Settings::new(config, options(aws)));
     run_daemon(functions::all(), settings, orders).await?;
     aws.stop().await;
     Ok(0)
 }
 
 /// The demo's configuration, with its folder and address: nothing else of this machine.
-fn config(folder: &Folder, http: SocketAddr) -> Result<Config, Failure> {
+pub(super) fn config(folder: &Folder, http: Option<SocketAddr>) -> Result<Config, Failure> {
     let folder = folder.0.display();
     let environment = [
         ("LAMPLIGHTER_DAEMON__STATE_DIR", folder.to_string()),
         ("LAMPLIGHTER_STATE__URL", format!("file://{folder}/state")),
-        ("LAMPLIGHTER_DAEMON__HTTP", http.to_string()),
+        (
+            "LAMPLIGHTER_DAEMON__HTTP",
+            http.map(|http| http.to_string()).unwrap_or_default(),
+        ),
     ];
     Ok(Config::load(&Sources {
         file: Some(("demo-daemon.toml", CONFIG)),
@@ -74,10 +71,10 @@ fn config(folder: &Folder, http: SocketAddr) -> Result<Config, Failure> {
 }
 
 /// A folder for the ledger and the state, which goes away with the demo.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("lamplighter-demo-{}", std::process::id()));
         std::fs::DirBuilder::new()
             .mode(0o700)

@@ -176,12 +176,30 @@ fn events(world: World) -> World {
     world
 }
 
-/// A photo is uploaded, and a mail comes in.
+/// A photo is uploaded, a mail comes in, and a bundle is released.
 pub fn something_happens(world: &mut World) {
+    a_photo_is_uploaded(world);
+    a_mail_comes_in(world);
+    a_bundle_is_released(world);
+}
+
+pub fn a_photo_is_uploaded(world: &mut World) {
     let photo = include_bytes!("../../../resize-images/fixtures/orientation-6.jpg");
     world.store_object("acme-photos", "in/bridge.jpg", photo);
+}
+
+pub fn a_mail_comes_in(world: &mut World) {
     let mail = include_bytes!("../../../archive-mail/fixtures/mail/002-adjacent-encoded-words.eml");
     world.store_object("acme-mail-in", "inbox/6u8v2q0j5h1k", mail);
+}
+
+pub fn a_bundle_is_released(world: &mut World) {
+    let bundle = include_bytes!("../../../deploy-bundles/fixtures/top.zip");
+    world.store_object(
+        "acme-releases",
+        "apps/shop/production/shop-1.2.0.zip",
+        bundle,
+    );
 }
 
 /// One certificate for each bucket.

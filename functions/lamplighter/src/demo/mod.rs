@@ -1,6 +1,7 @@
 //! `lamplighter demo`: the whole product against a simulated AWS account in this process, through the real AWS SDK.
 
 mod daemon;
+mod events;
 mod fleet;
 
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_aws::Options;
 use lamplighter_config::{Config, Sources};
-use lamplighter_core::{Error, Mode, Result};
+use lamplighter_core::{Error, Mode, Result, Run};
 use lamplighter_local_aws::{LocalAws, MailContent};
 use lamplighter_report::{Format, render};
 use lamplighter_shell::{Invocation, Settings};
@@ -136,7 +137,9 @@ async fn tell(globals: &Globals, aws: &LocalAws, start: DateTime<Utc>) -> Result
         demo.round(function, Mode::Plan).await?;
     }
 
-    heading("11. Every call of these runs", "")?;
+    events::tell(&demo).await?;
+
+    heading("14. Every call of these runs", "")?;
     say(&demo.calls())?;
     heading("Next", "")?;
     say(concat!(
@@ -157,17 +160,17 @@ struct Demo<'a> {
 impl Demo<'_> {
     /// One run, at the account's time, and its report.
     async fn round(&self, function: &str, mode: Mode) -> Result<()> {
-        let options = Options {
-            endpoint_url: Some(self.aws.endpoint()),
-            profile: None,
-            is_simulated: true,
-        };
-        let settings = Settings::new(self.config.clone(), options).at(Some(self.aws.now()));
+        let settings =
+            Settings::new(self.config.clone(), options(self.aws)).at(Some(self.aws.now()));
         let entry = functions::find(function)?;
         let run = (entry.run)(Arc::new(settings), Invocation::by_hand(Some(mode))).await?;
+        self.report(&run)
+    }
+
+    fn report(&self, run: &Run) -> Result<()> {
         if self.globals.format == Format::Text {
             output::report(
-                &run,
+                run,
                 &Globals {
                     output: None,
                     ..self.globals.clone()
@@ -176,7 +179,7 @@ impl Demo<'_> {
         } else {
             output::stdout(
                 render(
-                    &run,
+                    run,
                     self.globals.format,
                     &lamplighter_report::Options::default(),
                 )
@@ -263,6 +266,15 @@ async fn keep_up(aws: &LocalAws) -> Result<u8, Failure> {
     crate::commands::interrupted().await;
     aws.stop().await;
     Ok(0)
+}
+
+/// How the simulated account is reached.
+fn options(aws: &LocalAws) -> Options {
+    Options {
+        endpoint_url: Some(aws.endpoint()),
+        profile: None,
+        is_simulated: true,
+    }
 }
 
 /// The demo's configuration: only its own file, nothing of this machine.

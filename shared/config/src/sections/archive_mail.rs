@@ -212,11 +212,16 @@ impl Section for ArchiveMail {
 
     fn check_with(&self, _config: &Config, checks: &mut CrossChecks<'_>) {
         let Some(bucket) = &self.archive_bucket else {
+            let intake_key = if self.intake.sources.is_empty() {
+                "queues"
+            } else {
+                "sources"
+            };
             // A section that only repeats defaults has nothing to archive, and a bucket that was refused is not missing.
             if !self.intake.is_empty()
                 && self.common.mode == Mode::Apply
                 && !checks.findings.mention(Self::NAME, "archive_bucket")
-                && let Some(place) = checks.effective.place(Self::NAME, "mode")
+                && let Some(place) = checks.effective.place(Self::NAME, intake_key)
             {
                 checks.findings.refuse(Refusal {
                     place,
@@ -224,7 +229,7 @@ impl Section for ArchiveMail {
                     key: Some("archive_bucket"),
                     message: "`archive_bucket` in [archive-mail] is needed in apply mode"
                         .to_owned(),
-                    label: "here apply mode begins".to_owned(),
+                    label: "from here mail comes in".to_owned(),
                     hint: Some(
                         "set `archive_bucket` to the bucket of the archive, or `mode = \"plan\"`"
                             .to_owned(),

@@ -75,6 +75,9 @@ pub(super) struct Keeper {
     pings: Pings,
     link: Arc<Link>,
     running: BTreeMap<String, Running>,
+    /// How often it was told to read its configuration again. Somebody waits for each answer, so none may look like the
+    /// one before and be folded away.
+    reloads: u64,
     last_pulse: Instant,
     has_pulse: bool,
     last_look: (DateTime<Utc>, Instant),
@@ -111,6 +114,7 @@ impl Keeper {
             runtime,
             link,
             running: BTreeMap::new(),
+            reloads: 0,
             last_pulse: now,
             has_pulse: true,
         }
@@ -287,6 +291,7 @@ impl Keeper {
 
     /// Reads the whole configuration and puts it in place, or says what is wrong and changes nothing.
     fn reload(&mut self, dispatcher: &mut Dispatcher) {
+        self.reloads += 1;
         let now = (self.settings.clock)();
         let loaded = (self.load)().and_then(|settings| {
             let jobs = jobs(&self.entries, &settings.config).map_err(|error| chain(&error))?;
@@ -295,7 +300,10 @@ impl Keeper {
         let (settings, jobs) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
-                error!("the configuration stays as it was, the new one is not sound: {error}");
+                error!(
+                    reload = self.reloads,
+                    "the configuration stays as it was, the new one is not sound: {error}"
+                );
                 dispatcher.reloaded(Some(error), now);
                 return;
             }
@@ -316,7 +324,7 @@ impl Keeper {
         self.consumers.configure(&self.settings);
         self.link.planned(dispatcher);
         dispatcher.reloaded(None, now);
-        info!("the configuration was read again");
+        info!(reload = self.reloads, "the configuration was read again");
     }
 
     /// No new work; what runs may end by itself, then it is told to, and then it is left behind.

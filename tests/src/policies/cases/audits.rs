@@ -41,12 +41,6 @@ fn people() -> World {
                 .password()
                 .attached("arn:aws:iam::111122223333:policy/mighty"),
         )
-        .user(
-            ACCOUNT,
-            owned("hal")
-                .password()
-                .attached("arn:aws:iam::aws:policy/ReadOnlyAccess"),
-        )
         .group(ACCOUNT, IamGroup::new("admins").inline("few", FEW))
         .managed_policy(ACCOUNT, "mighty", ALL)
         .user(OTHER, IamUser::new("bob").password())

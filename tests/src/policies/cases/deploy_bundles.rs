@@ -85,6 +85,20 @@ fn damaged_and_mended(stage: &Stage<'_>) {
     stage.run(0);
     let mended = upload(stage, "a.zip", &bundle("1"));
     stage.event(0, &mended);
+    stage.replay(0);
+}
+
+/// Others have deployed more than once since it was uploaded.
+fn late(stage: &Stage<'_>) {
+    let event = upload(stage, "a.zip", &bundle("1"));
+    for _ in 0..2 {
+        stage.aws.advance(chrono::TimeDelta::seconds(1));
+        stage.aws.with(|world| {
+            let id = world.start_deployment("shop", "live", None, "user");
+            world.finish_deployment(&id);
+        });
+    }
+    stage.event(0, &event);
 }
 
 fn gone(stage: &Stage<'_>) {
@@ -121,7 +135,14 @@ fn slot(stage: &Stage<'_>) {
 
 #[test]
 fn deploy_bundles_needs_in_apply_mode_exactly_what_is_printed() {
-    let plays = [one_after_another, damaged_and_mended, gone, lies_there, slot];
+    let plays = [
+        one_after_another,
+        damaged_and_mended,
+        late,
+        gone,
+        lies_there,
+        slot,
+    ];
     prove(&case("apply", &plays));
 }
 
@@ -141,5 +162,5 @@ fn looks(stage: &Stage<'_>) {
 
 #[test]
 fn deploy_bundles_needs_in_plan_mode_exactly_what_is_printed() {
-    prove(&case("plan", &[looks, gone, slot]));
+    prove(&case("plan", &[looks, late, gone, slot]));
 }

@@ -13,8 +13,8 @@ fn one_of_each() -> World {
         .server_certificate(
             ACCOUNT,
             "web",
-            &pem("rsa-3072.pem"),
-            Some(&pem("intermediate.pem")),
+            &pem("rsa-1024.pem"),
+            None,
         )
 }
 

@@ -51,6 +51,7 @@ fn comes_and_goes(stage: &Stage<'_>) {
     stage.event(4, &damaged);
     stage.run(0);
     let mended = upload(stage, &fixture("large.jpg"), "03");
+    stage.replay(0);
     stage.lambda(&mended);
     stage.aws.with(|world| world.remove_object(BUCKET, KEY));
     let removed = event(stage, "ObjectRemoved:Delete", "04");

@@ -32,24 +32,31 @@ fn fleet() -> World {
     let mended = Instance::new("i-0000000000000000b")
         .tag("cost_center", "1")
         .tag(MARK, &due);
+    let plain = Instance::new("i-0000000000000000e");
     let late = |id: &str| Instance::new(id).tag(MARK, &due);
     world()
         .instance(ACCOUNT, REGION, fresh)
         .instance(ACCOUNT, REGION, mended)
+        .instance(ACCOUNT, REGION, plain)
         .instance(ACCOUNT, REGION, late("i-0000000000000000c"))
         .instance(OTHER, REGION, late("i-0000000000000000d"))
 }
 
-/// A first answer that never comes leaves no time for the second account.
+/// In every region of both accounts a first answer never comes: there is no time for all of them.
 fn in_parts(stage: &Stage<'_>) {
-    let stalls = Fault::new("ec2:DescribeInstances", FaultKind::Stall);
-    stage.aws.inject(stalls.in_account(ACCOUNT).first(1));
-    let stalls = Fault::new("ec2:DescribeInstances", FaultKind::Stall);
-    stage.aws.inject(stalls.in_account(OTHER).first(1));
+    const REGIONS: [&str; 4] = ["eu-central-1", "eu-west-1", "eu-west-2", "us-east-1"];
+    for region in REGIONS {
+        for account in [ACCOUNT, OTHER] {
+            let stalls = Fault::new("ec2:DescribeInstances", FaultKind::Stall);
+            let stalls = stalls.in_region(region).in_account(account);
+            stage.aws.inject(stalls.first(1));
+        }
+    }
     let config = stage
         .config()
         .replace("[aws]", "[aws]\nconcurrency = 1")
-        .replace("attempt_timeout_secs = 5", "attempt_timeout_secs = 4");
+        .replace("attempt_timeout_secs = 5", "attempt_timeout_secs = 2")
+        .replace("regions = [\"eu-west-1\"]", &format!("regions = {REGIONS:?}"));
     let lambda = Lambda::start("stop-untagged", &stage.aws, &config, &[]);
     lambda.allow(Duration::from_secs(12));
     let slot = stage.aws.now().to_rfc3339();

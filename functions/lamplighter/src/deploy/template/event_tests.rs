@@ -256,3 +256,22 @@ fn a_configuration_in_s3_is_one_object_that_the_role_may_read() {
         .expect("a pattern");
     assert!(pattern.contains("[^*?$]"), "{pattern}");
 }
+
+#[test]
+fn the_longest_description_of_a_version_is_one_that_lambda_takes() {
+    let template = template(&stack());
+    let parameters = &template["Parameters"];
+    let text = properties(&template, "StopUntaggedVersion")["Description"]["Fn::Sub"].clone();
+    let length = |name: &str| parameters[name]["MaxLength"].as_u64().expect("a length");
+    let fixed = text
+        .as_str()
+        .expect("a text")
+        .replace("${StopUntaggedMemoryMb}", "10240")
+        .replace("${StopUntaggedTimeoutSecs}", "900")
+        .replace("${ConfigObject}", "")
+        .replace("${Revision}", "");
+    assert!(!fixed.contains('$'), "{fixed}");
+    let longest = fixed.len() as u64 + length("ConfigObject") + length("Revision");
+    // <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
+    assert!(longest <= 256, "{longest}");
+}

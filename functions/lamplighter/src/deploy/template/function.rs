@@ -72,7 +72,7 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<
             "DeletionPolicy": "Delete",
             "Properties": {
                 "FunctionName": reference(&format!("{id}Function")),
-                "Description": sub(&format!("{} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s ${{ConfigObject}}", sha256(function))),
+                "Description": sub(&format!("{} ${{{id}MemoryMb}} MB ${{{id}TimeoutSecs}} s ${{ConfigObject}} ${{Revision}}", sha256(function))),
             },
         }),
     );

@@ -53,9 +53,16 @@ pub(super) fn parameters(stack: &Stack) -> Value {
             "Type": "String",
             "Default": "",
             // The description of a version holds it, and takes 256 characters.
-            "MaxLength": 150,
+            "MaxLength": 120,
             "AllowedPattern": "^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^*?$]+)?$",
             "Description": "The configuration in S3 as bucket/key, which every function reads when it starts; empty is the one in the packages",
+        },
+        "Revision": {
+            "Type": "String",
+            "Default": "",
+            "MaxLength": 40,
+            "AllowedPattern": "^[A-Za-z0-9._-]*$",
+            "Description": "Any word; another one makes another version, which a secret or the VPC alone does not",
         },
         "VpcSubnetIds": {
             "Type": "CommaDelimitedList",

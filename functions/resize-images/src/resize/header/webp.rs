@@ -20,7 +20,15 @@ pub fn read(bytes: &[u8]) -> Result<(Header, bool), Refusal> {
             _ => {}
         }
     }
-    let mut header = header.ok_or_else(|| Refusal::damaged("is a WebP without an image"))?;
+    let mut header = header.ok_or_else(|| {
+        Refusal::damaged(match is_whole {
+            true => "is a WebP without an image".to_owned(),
+            false => format!(
+                "ends early: the WebP is cut off after {} bytes",
+                bytes.len()
+            ),
+        })
+    })?;
     header.frames = frames.max(1);
     if let Some(contents) = exif {
         // Some writers put the marker of JPEG's segment before it.

@@ -143,7 +143,7 @@ impl Cache {
         {
             return Ok(Arc::clone(live));
         }
-        let live = blocking(site, |site| Live::read(site)).await?;
+        let live = blocking(site, Live::read).await?;
         let live = Arc::new(live);
         *last = Some((Instant::now(), Arc::clone(&live)));
         Ok(live)
