@@ -61,7 +61,8 @@ fn denied(call: &str, text: &str, is_wordless: bool) -> String {
         .split_once("authorized to perform")
         .map(|(_, rest)| rest.trim_start_matches([':', ' ', '`']))
         .and_then(|rest| {
-            let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ':' || letter == '-';
+            let is_part =
+                |letter: char| letter.is_ascii_alphanumeric() || letter == ':' || letter == '-';
             rest.split(|letter| !is_part(letter)).next()
         })
         .map(|action| action.trim_end_matches(':'))

@@ -73,9 +73,13 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
         (Ok(caller), Some(fault)) if fault.kind.is_refusal() => {
             Err(service.refusal(&refusal(fault.kind, *service, caller, &route)))
         }
-        (Ok(caller), _) if permissions.iter().any(|one| one.is_denied) => {
-            Err(denied(&state.world, *service, request, caller, &permissions))
-        }
+        (Ok(caller), _) if permissions.iter().any(|one| one.is_denied) => Err(denied(
+            &state.world,
+            *service,
+            request,
+            caller,
+            &permissions,
+        )),
         (Ok(_), Some(fault)) if has_effect && !fault.after_effect => Ok(unsent(*service)),
         (Ok(caller), _) => run(
             &mut state.world,
@@ -92,7 +96,13 @@ pub(crate) fn dispatch(state: &mut State, request: &Request) -> Delivery {
             let need = policy::missing_object(request);
             permissions.extend(policy::judge(&state.world, caller, vec![need]));
             match permissions.iter().any(|one| one.is_denied) {
-                true => Err(denied(&state.world, *service, request, caller, &permissions)),
+                true => Err(denied(
+                    &state.world,
+                    *service,
+                    request,
+                    caller,
+                    &permissions,
+                )),
                 false => Err(error),
             }
         }
@@ -143,7 +153,8 @@ fn denied(
     permissions: &[Permission],
 ) -> AwsError {
     let refused = permissions.iter().find(|one| one.is_denied);
-    let (action, resource) = refused.map_or(("", ""), |one| (one.action.as_str(), one.resource.as_str()));
+    let (action, resource) =
+        refused.map_or(("", ""), |one| (one.action.as_str(), one.resource.as_str()));
     let principal = &caller.principal;
     let error = service.refusal(&Refusal::Denied {
         action: action.to_owned(),

@@ -124,6 +124,7 @@ struct View<'a> {
     certificates: Option<Section<'a>>,
     actions: List<ActionLine<'a>>,
     skipped: List<SkippedLine<'a>>,
+    records: List<RecordLine<'a>>,
     resolved: List<ResolvedLine<'a>>,
     exceptions: Vec<ExceptionGroup<'a>>,
     coverage_sentence: String,
@@ -199,6 +200,13 @@ struct ActionLine<'a> {
     place: String,
     reason: Option<&'a str>,
     undo: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RecordLine<'a> {
+    outcome: &'static str,
+    subject: &'a str,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -279,6 +287,11 @@ fn view<'a>(run: &'a Run, options: &Options, extent: Extent) -> View<'a> {
                 skipped_line(group, extent)
             })
         },
+        records: List::of(story::records(run, options), most, |row| RecordLine {
+            outcome: row.outcome.as_str(),
+            subject: &row.subject,
+            reason: row.reason.as_deref(),
+        }),
         resolved: List::of(since::resolved(run), most, |finding| ResolvedLine {
             resource: words::resource_part(&finding.resource),
             rule: &finding.rule,

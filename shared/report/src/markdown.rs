@@ -43,6 +43,7 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
     certificates(&mut page, run, options);
     actions(&mut page, run);
     skipped(&mut page, run, options);
+    records(&mut page, run, options);
     resolved(&mut page, run);
     exceptions(&mut page, run);
     coverage(&mut page, run);
@@ -183,6 +184,25 @@ fn actions(page: &mut String, run: &Run) {
                 ],
             );
         }
+    }
+}
+
+fn records(page: &mut String, run: &Run, options: &Options) {
+    let records = story::records(run, options);
+    if records.is_empty() {
+        return;
+    }
+    heading(page, "Records", records.len());
+    for row in records {
+        let reason = row
+            .reason
+            .as_deref()
+            .map_or_else(String::new, |reason| format!(": {}", prose(reason)));
+        page.push_str(&format!(
+            "- **{}** {}{reason}\n",
+            row.outcome.as_str(),
+            literal(&row.subject)
+        ));
     }
 }
 

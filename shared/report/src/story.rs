@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter_core::{
     ActionOutcome, ActionRow, Coverage, CoverageStatus, DeliveryOutcome, ErrorRow, Finding, Mode,
-    Run, RunOutcome, Severity, Skipped, Summary, Verdict,
+    RecordOutcome, RecordRow, Run, RunOutcome, Severity, Skipped, Summary, Verdict,
 };
 
 use crate::Options;
@@ -451,4 +451,13 @@ pub(crate) fn coverage(run: &Run) -> CoverageStory<'_> {
             .filter(|coverage| coverage.status == CoverageStatus::Unreadable)
             .collect(),
     }
+}
+
+/// The records of the event that came to nothing: there was nothing to do, they come again, or they cannot succeed.
+/// What was done stands among the actions; with `--all` it is listed here too.
+pub(crate) fn records<'a>(run: &'a Run, options: &Options) -> Vec<&'a RecordRow> {
+    let is_told = |row: &&RecordRow| {
+        options.all || !matches!(row.outcome, RecordOutcome::Done | RecordOutcome::Planned)
+    };
+    run.records.iter().filter(is_told).collect()
 }

@@ -29,6 +29,7 @@ pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> Str
     certificates(&mut page, run, options, extent);
     actions(&mut page, run, most);
     skipped(&mut page, run, options, extent);
+    records(&mut page, run, options, most);
     resolved(&mut page, run, most);
     exceptions(&mut page, run, most);
     closing(&mut page, run, most);
@@ -360,6 +361,29 @@ fn actions(page: &mut Page, run: &Run, most: usize) {
         }
     }
     rest(page, &Listed::first(story::all_actions(run), most));
+}
+
+fn records(page: &mut Page, run: &Run, options: &Options, most: usize) {
+    let records = Listed::first(story::records(run, options), most);
+    if records.rows.is_empty() {
+        return;
+    }
+    heading(page, "Records", records.rows.len() + records.hidden);
+    for row in &records.rows {
+        page.paragraph(
+            2,
+            6,
+            &[
+                strong(row.outcome.as_str()),
+                plain("  "),
+                plain(&row.subject),
+            ],
+        );
+        if let Some(reason) = &row.reason {
+            page.paragraph(6, 6, &[quiet(reason)]);
+        }
+    }
+    rest(page, &records);
 }
 
 fn skipped(page: &mut Page, run: &Run, options: &Options, extent: Extent) {

@@ -43,11 +43,18 @@ fn printed() -> Vec<(String, Value)> {
         );
         for (what, config, environment) in [
             ("everything", Some(everything), None),
-            ("everything, planned", Some(everything), Some((mode.as_str(), "plan"))),
+            (
+                "everything, planned",
+                Some(everything),
+                Some((mode.as_str(), "plan")),
+            ),
             ("a first configuration", Some(small), None),
             ("no configuration", None, None),
         ] {
-            for place in [&[][..], &["--account", "111122223333", "--region", "eu-west-1"]] {
+            for place in [
+                &[][..],
+                &["--account", "111122223333", "--region", "eu-west-1"],
+            ] {
                 let mut program = Lamplighter::new(["policy", function.as_str()]);
                 program = program.args(place.iter().copied());
                 if let Some(config) = config {
@@ -56,7 +63,10 @@ fn printed() -> Vec<(String, Value)> {
                 if let Some((name, value)) = environment {
                     program = program.env(name, value);
                 }
-                all.push((format!("{function}, {what} {place:?}"), program.run().code(0).json()));
+                all.push((
+                    format!("{function}, {what} {place:?}"),
+                    program.run().code(0).json(),
+                ));
             }
         }
     }
@@ -103,7 +113,10 @@ fn faults(statement: &Value, reference: &BTreeMap<&str, Known>, is_plan: bool) -
                 "*" => *resource == "*",
                 kind => *resource != "*" && is_of_kind(resource, kind),
             }) {
-                faults.push(format!("`{action}` on `{resource}`, but IAM knows {:?}", known.resources));
+                faults.push(format!(
+                    "`{action}` on `{resource}`, but IAM knows {:?}",
+                    known.resources
+                ));
             }
         }
         let only_looks = ["List", "Read"].contains(&known.level);
@@ -121,7 +134,10 @@ fn faults(statement: &Value, reference: &BTreeMap<&str, Known>, is_plan: bool) -
             _ => false,
         };
         if !is_fitting {
-            faults.push(format!("`{action}` ({}) under the name `{sid}`", known.level));
+            faults.push(format!(
+                "`{action}` ({}) under the name `{sid}`",
+                known.level
+            ));
         }
         let condition = statement["Condition"].to_string();
         let wanted = match action {
@@ -156,8 +172,16 @@ fn every_printed_policy_names_its_actions_and_the_narrowest_resources_that_iam_a
 #[test]
 fn what_a_mark_is_for_is_ended_only_where_the_mark_is() {
     for (function, sid, mark) in [
-        ("stop-untagged", "ActEnd", "aws:ResourceTag/lamplighter:stop-after"),
-        ("audit-mfa", "ActTakeTheConsole", "aws:ResourceTag/lamplighter:deny-after"),
+        (
+            "stop-untagged",
+            "ActEnd",
+            "aws:ResourceTag/lamplighter:stop-after",
+        ),
+        (
+            "audit-mfa",
+            "ActTakeTheConsole",
+            "aws:ResourceTag/lamplighter:deny-after",
+        ),
     ] {
         let path = root().join(format!("policies/{function}.json"));
         let text = std::fs::read_to_string(path).expect("it is there");
@@ -165,7 +189,10 @@ fn what_a_mark_is_for_is_ended_only_where_the_mark_is() {
         let statements = policy["Statement"].as_array().expect("statements");
         let statement = statements.iter().find(|one| one["Sid"] == sid);
         let statement = statement.unwrap_or_else(|| panic!("{function} has no {sid}"));
-        assert_eq!(statement["Condition"]["StringLike"][mark], "*", "{function}");
+        assert_eq!(
+            statement["Condition"]["StringLike"][mark], "*",
+            "{function}"
+        );
     }
 }
 
@@ -177,15 +204,51 @@ fn the_check_itself_finds_what_is_too_wide() {
         faults(&statement, &reference, is_plan).join("; ")
     };
     for (statement, is_plan, expected) in [
-        (r#"{"Sid": "ReadA", "Action": ["ec2:*"], "Resource": ["*"]}"#, false, "not in actions.tsv"),
-        (r#"{"Sid": "ReadA", "Action": ["s3:GetObject"], "Resource": ["*"]}"#, false, "but IAM knows"),
-        (r#"{"Sid": "ReadA", "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::b/x"]}"#, false, "but IAM knows"),
-        (r#"{"Sid": "ReadA", "Action": ["ec2:DescribeTags"], "Resource": ["arn:aws:ec2:*:*:instance/*"]}"#, false, "but IAM knows"),
-        (r#"{"Sid": "ReadA", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/x"]}"#, false, "(Write) under the name"),
-        (r#"{"Sid": "ActA", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/x"]}"#, true, "(Write) under the name"),
-        (r#"{"Sid": "A", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::b/x"]}"#, false, "under the name"),
-        (r#"{"Sid": "ReadA", "Principal": "*", "Action": ["ec2:DescribeTags"], "Resource": ["*"]}"#, false, "has `Principal`"),
-        (r#"{"Sid": "DeliverA", "Action": ["ses:SendEmail"], "Resource": ["arn:aws:ses:*:*:identity/*"]}"#, false, "without a condition"),
+        (
+            r#"{"Sid": "ReadA", "Action": ["ec2:*"], "Resource": ["*"]}"#,
+            false,
+            "not in actions.tsv",
+        ),
+        (
+            r#"{"Sid": "ReadA", "Action": ["s3:GetObject"], "Resource": ["*"]}"#,
+            false,
+            "but IAM knows",
+        ),
+        (
+            r#"{"Sid": "ReadA", "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::b/x"]}"#,
+            false,
+            "but IAM knows",
+        ),
+        (
+            r#"{"Sid": "ReadA", "Action": ["ec2:DescribeTags"], "Resource": ["arn:aws:ec2:*:*:instance/*"]}"#,
+            false,
+            "but IAM knows",
+        ),
+        (
+            r#"{"Sid": "ReadA", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/x"]}"#,
+            false,
+            "(Write) under the name",
+        ),
+        (
+            r#"{"Sid": "ActA", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/x"]}"#,
+            true,
+            "(Write) under the name",
+        ),
+        (
+            r#"{"Sid": "A", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::b/x"]}"#,
+            false,
+            "under the name",
+        ),
+        (
+            r#"{"Sid": "ReadA", "Principal": "*", "Action": ["ec2:DescribeTags"], "Resource": ["*"]}"#,
+            false,
+            "has `Principal`",
+        ),
+        (
+            r#"{"Sid": "DeliverA", "Action": ["ses:SendEmail"], "Resource": ["arn:aws:ses:*:*:identity/*"]}"#,
+            false,
+            "without a condition",
+        ),
     ] {
         let found = check(statement, is_plan);
         assert!(found.contains(expected), "{statement}: {found}");

@@ -326,7 +326,11 @@ impl Performance {
             case.mode,
             self.text()
         );
-        assert!(!self.text().contains("not allowed to call"), "{}", self.text());
+        assert!(
+            !self.text().contains("not allowed to call"),
+            "{}",
+            self.text()
+        );
     }
 
     /// Whether something was allowed by this statement alone.

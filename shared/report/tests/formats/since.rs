@@ -1,7 +1,9 @@
 //! A run that is compared with the last one, and has exceptions to look after.
 
 use expect_test::{Expect, expect, expect_file};
-use lamplighter_core::{Delta, ExceptionRow, ExceptionStatus, Run, Verdict};
+use lamplighter_core::{
+    Delta, ExceptionRow, ExceptionStatus, RecordOutcome, RecordRow, Run, Verdict,
+};
 use lamplighter_report::{Format, Options, render, render_for_mail};
 use serde_json::{Value, json};
 
@@ -183,4 +185,44 @@ fn an_excepted_finding_is_suppressed_where_a_format_knows_that_and_only_with_all
         let listed = render(&run, format, &Options::default());
         assert!(!listed.contains(accepted), "an alert of GitHub's: {format}");
     }
+}
+
+#[test]
+fn the_records_of_an_event_that_came_to_nothing_are_told_with_their_reason() {
+    let mut run = quiet();
+    let record = |id: &str, outcome, reason: Option<&str>| RecordRow {
+        id: id.to_owned(),
+        subject: format!("s3://photos/in/<{id}>.jpg"),
+        outcome,
+        reason: reason.map(str::to_owned),
+        disposition: None,
+    };
+    run.records = vec![
+        record("0", RecordOutcome::Done, None),
+        record(
+            "1",
+            RecordOutcome::Ignored,
+            Some("done already, by run 01J"),
+        ),
+        record("2", RecordOutcome::Quarantined, Some("it is cut off")),
+    ];
+    for (format, hostile) in [
+        (Format::Text, "s3://photos/in/<1>.jpg"),
+        (Format::Markdown, "photos/in/"),
+        (Format::Html, "&lt;1&gt;.jpg"),
+    ] {
+        let page = render(&run, format, &Options::default());
+        assert!(page.contains(hostile), "{page}");
+        assert!(page.contains("done already, by run 01J"), "{page}");
+        assert!(page.contains("it is cut off"), "{page}");
+        assert!(
+            !page.contains("<0>") && !page.contains("&lt;0&gt;"),
+            "{page}"
+        );
+    }
+    let all = Options {
+        all: true,
+        ..Options::default()
+    };
+    assert!(render(&run, Format::Text, &all).contains("<0>"));
 }

@@ -27,7 +27,8 @@ fn mailbox() -> World {
         topic: None,
     };
     let tells = ReceiptAction::Lambda {
-        function: "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter-archive-mail".to_owned(),
+        function: "arn:aws:lambda:eu-west-1:111122223333:function:lamplighter-archive-mail"
+            .to_owned(),
         decides: false,
     };
     world()
@@ -41,7 +42,10 @@ fn receive(stage: &Stage<'_>, verdicts: Verdicts) -> (Value, String) {
     let received = stage
         .aws
         .with(|world| world.receive_mail(RULE, &mail(), &envelope().verdicts(verdicts)));
-    (received.lambda_events[0].clone(), received.objects[0].1.clone())
+    (
+        received.lambda_events[0].clone(),
+        received.objects[0].1.clone(),
+    )
 }
 
 /// What S3 tells of an object.
@@ -108,7 +112,14 @@ fn is_damaged_and_mended(stage: &Stage<'_>) {
 
 fn lies_there(stage: &Stage<'_>) {
     receive(stage, Verdicts::default());
-    let args = ["backfill", "archive-mail", "--bucket", INBOX, "--prefix", "inbox/"];
+    let args = [
+        "backfill",
+        "archive-mail",
+        "--bucket",
+        INBOX,
+        "--prefix",
+        "inbox/",
+    ];
     stage.program(0, &args, None);
 }
 
@@ -146,10 +157,17 @@ fn is_looked_at(stage: &Stage<'_>) {
     stage.quarantined();
     // What was suspect yesterday, when the function was in apply mode.
     let yesterday = stage.aws.now() - chrono::TimeDelta::days(1);
-    let key = format!("mail/quarantine/{}/example.com/desk/1.json", yesterday.format("%Y/%m/%d"));
+    let key = format!(
+        "mail/quarantine/{}/example.com/desk/1.json",
+        yesterday.format("%Y/%m/%d")
+    );
     stage.aws.with(|world| {
         world.store_object("acme-mail-archive", &key, b"{}");
-        world.store_object("acme-mail-archive", &key.replace(".json", ".eml"), b"Subject: x\r\n\r\n");
+        world.store_object(
+            "acme-mail-archive",
+            &key.replace(".json", ".eml"),
+            b"Subject: x\r\n\r\n",
+        );
     });
     stage.run(0);
     stage.slot();
@@ -157,7 +175,10 @@ fn is_looked_at(stage: &Stage<'_>) {
 
 #[test]
 fn archive_mail_needs_in_plan_mode_exactly_what_is_printed() {
-    prove(&case("plan", &[is_looked_at, comes_in_a_version_to_look_at]));
+    prove(&case(
+        "plan",
+        &[is_looked_at, comes_in_a_version_to_look_at],
+    ));
 }
 
 fn comes_in_a_version_to_look_at(stage: &Stage<'_>) {

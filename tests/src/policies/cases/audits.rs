@@ -10,7 +10,8 @@ use super::{Case, Play, prove};
 use crate::policies::stage::{ACCOUNT, OTHER, REGION, now, world};
 
 const ALL: &str = r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
-const FEW: &str = r#"{"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}"#;
+const FEW: &str =
+    r#"{"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}"#;
 const DENIAL: &str = "lamplighter-deny-until-mfa";
 const OF_MFA: &str = "lamplighter:deny-after";
 
@@ -124,7 +125,10 @@ fn robots() -> World {
     world()
         .root_user(ACCOUNT, root)
         .user(ACCOUNT, old("ann", "AKIAOLD").path("/staff/"))
-        .user(ACCOUNT, old("due", "AKIADUE").tag(&mark("AKIADUE"), &days_ago(1)))
+        .user(
+            ACCOUNT,
+            old("due", "AKIADUE").tag(&mark("AKIADUE"), &days_ago(1)),
+        )
         .user(
             ACCOUNT,
             IamUser::new("mended")
@@ -160,13 +164,39 @@ max_percent = 100
 /// A group that is open itself, by a list of the account's own, and by one of AWS's; and what carries it.
 fn groups() -> World {
     let open = SecurityGroup::new("sg-0000000a", "bastion")
-        .rule(SecurityGroupRule::ingress("sgr-0000000a1", "tcp", 22, 22, "0.0.0.0/0"))
-        .rule(SecurityGroupRule::ingress("sgr-0000000a2", "tcp", 22, 22, "pl-0000000a"))
-        .rule(SecurityGroupRule::ingress("sgr-0000000a3", "tcp", 22, 22, "pl-0000000b"));
+        .rule(SecurityGroupRule::ingress(
+            "sgr-0000000a1",
+            "tcp",
+            22,
+            22,
+            "0.0.0.0/0",
+        ))
+        .rule(SecurityGroupRule::ingress(
+            "sgr-0000000a2",
+            "tcp",
+            22,
+            22,
+            "pl-0000000a",
+        ))
+        .rule(SecurityGroupRule::ingress(
+            "sgr-0000000a3",
+            "tcp",
+            22,
+            22,
+            "pl-0000000b",
+        ));
     world()
         .security_group(ACCOUNT, REGION, open)
-        .prefix_list(ACCOUNT, REGION, PrefixList::new("pl-0000000a", ["10.0.0.0/8"]))
-        .prefix_list(ACCOUNT, REGION, PrefixList::new("pl-0000000b", ["10.0.0.0/8"]).of_aws())
+        .prefix_list(
+            ACCOUNT,
+            REGION,
+            PrefixList::new("pl-0000000a", ["10.0.0.0/8"]),
+        )
+        .prefix_list(
+            ACCOUNT,
+            REGION,
+            PrefixList::new("pl-0000000b", ["10.0.0.0/8"]).of_aws(),
+        )
         .network_interface(
             ACCOUNT,
             REGION,

@@ -55,7 +55,8 @@ fn end(stage: &Stage<'_>, is_good: bool) -> Option<Value> {
     if id.is_empty() {
         return None;
     }
-    let failed = || DeploymentTarget::failed("i-1", "AfterInstall", "start.sh", "port 80 is taken\n");
+    let failed =
+        || DeploymentTarget::failed("i-1", "AfterInstall", "start.sh", "port 80 is taken\n");
     Some(stage.aws.with(|world| match is_good {
         true => world.finish_deployment(&id),
         false => world.fail_deployment(&id, vec![failed()]),
@@ -105,13 +106,23 @@ fn gone(stage: &Stage<'_>) {
     let mut event = upload(stage, "a.zip", &bundle("1"));
     let object = &mut event["Records"][0]["s3"]["object"];
     object["key"] = json!("apps/shop/live/gone.zip");
-    object.as_object_mut().expect("an object").remove("versionId");
+    object
+        .as_object_mut()
+        .expect("an object")
+        .remove("versionId");
     stage.event(0, &event);
 }
 
 fn lies_there(stage: &Stage<'_>) {
     upload(stage, "a.zip", &bundle("1"));
-    let args = ["backfill", "deploy-bundles", "--bucket", BUCKET, "--prefix", "apps/"];
+    let args = [
+        "backfill",
+        "deploy-bundles",
+        "--bucket",
+        BUCKET,
+        "--prefix",
+        "apps/",
+    ];
     stage.program(0, &args, None);
 }
 
@@ -148,7 +159,9 @@ fn deploy_bundles_needs_in_apply_mode_exactly_what_is_printed() {
 
 fn looks(stage: &Stage<'_>) {
     // Somebody else deploys.
-    stage.aws.with(|world| world.start_deployment("shop", "live", None, "user"));
+    stage
+        .aws
+        .with(|world| world.start_deployment("shop", "live", None, "user"));
     let event = upload(stage, "a.zip", &bundle("1"));
     stage.event(0, &event);
     if let Some(end) = end(stage, false) {

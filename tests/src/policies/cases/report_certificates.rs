@@ -10,12 +10,7 @@ fn one_of_each() -> World {
     world()
         .certificate(ACCOUNT, REGION, AcmCertificate::issued(&pem("server.pem")))
         .certificate(OTHER, REGION, AcmCertificate::issued(&pem("server.pem")))
-        .server_certificate(
-            ACCOUNT,
-            "web",
-            &pem("rsa-1024.pem"),
-            None,
-        )
+        .server_certificate(ACCOUNT, "web", &pem("rsa-1024.pem"), None)
 }
 
 #[test]

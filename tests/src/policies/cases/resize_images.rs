@@ -40,7 +40,9 @@ fn event(stage: &Stage<'_>, name: &str, sequencer: &str) -> Value {
 }
 
 fn upload(stage: &Stage<'_>, body: &[u8], sequencer: &str) -> Value {
-    stage.aws.with(|world| world.store_object(BUCKET, KEY, body));
+    stage
+        .aws
+        .with(|world| world.store_object(BUCKET, KEY, body));
     event(stage, "ObjectCreated:Put", sequencer)
 }
 
