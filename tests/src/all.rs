@@ -17,6 +17,7 @@ mod harness;
 mod house;
 mod lambda;
 mod moto;
+mod moto_events;
 mod parity;
 mod policies;
 mod process;

@@ -249,7 +249,11 @@ impl<'a> Reader<'a> {
         for leaf in self.leaves.iter_mut().skip(first) {
             if let Happening::Unreadable(reason) = &mut leaf.happening {
                 reason.push_str(&format!(" (given up before: {history})"));
-                let payload = leaf.payload.take();
+                // A bare null would read as no payload at all, and not as what it was: an entry of a list.
+                let payload = match leaf.payload.take() {
+                    Value::Null => Value::Array(vec![Value::Null]),
+                    payload => payload,
+                };
                 let mut kept = Map::new();
                 for name in ["version", "timestamp", "requestContext", "responsePayload"] {
                     if let Some(value) = event.get(name) {

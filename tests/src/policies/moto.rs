@@ -162,13 +162,14 @@ const WITNESSES: [Witness<'_>; 7] = [
         "resize-images",
         "sources = [\"s3://acme-photos/in/\"]\nwidths = [64]",
         Some(("acme-photos", "in/a.jpg")),
-        &[],
+        &["s3:GetObject", "s3:PutObject"],
     ),
     (
         "archive-mail",
         "sources = [\"s3://acme-mail-in/inbox/\"]\narchive_bucket = \"acme-mail-archive\"",
         Some(("acme-mail-in", "inbox/a")),
-        &[],
+        // The first run has archived it, so that the others only look.
+        &["s3:GetObject"],
     ),
 ];
 

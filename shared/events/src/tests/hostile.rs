@@ -41,6 +41,18 @@ fn events_in_one_another_are_read_down_to_a_depth() {
 }
 
 #[test]
+fn nothing_in_a_list_that_failed_is_kept_as_nothing_in_a_list() {
+    let event =
+        json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": [null]});
+    let delivery = check(&event);
+    assert_eq!(
+        reason(&delivery.records[0].happening),
+        "the event is null, not an object (given up before: RetriesExhausted)"
+    );
+    assert_eq!(delivery.records[0].payload, event);
+}
+
+#[test]
 fn the_rest_of_too_long_a_list_is_one_record_that_reads_again() {
     let records: Vec<Value> = (0..MAX_RECORDS + 2)
         .map(|number| put(&number.to_string()))
