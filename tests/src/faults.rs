@@ -32,6 +32,8 @@ role = "arn:aws:iam::123456789012:role/lamplighter-target"
 [state]
 url = "s3://acme-state/lamp"
 [report]
+# A mail to an owner is a warning here, and nothing else.
+to_owners = false
 from = "ops@example.com"
 to = ["security@example.com"]
 mail = "always"

@@ -268,7 +268,12 @@ pub enum Command {
         #[arg(long, conflicts_with = "serve")]
         daemon: bool,
         /// Where the status page of --daemon is.
-        #[arg(long, value_name = "ADDRESS", requires = "daemon", default_value = "127.0.0.1:9464")]
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            requires = "daemon",
+            default_value = "127.0.0.1:9464"
+        )]
         http: std::net::SocketAddr,
     },
 

@@ -64,7 +64,6 @@ mod testing;
 mod wire;
 mod world;
 
-pub use lambda::SelfInvocation;
 pub use acm::AcmCertificate;
 pub use codedeploy::{
     ComputePlatform, DeployedRevision, Deployment, DeploymentTarget, Diagnostics, LifecycleStep,
@@ -75,6 +74,7 @@ pub use ec2::{
 };
 pub use fault::{Fault, FaultKind, When};
 pub use iam::{IamGroup, IamKey, IamUser, RootUser};
+pub use lambda::SelfInvocation;
 pub use log::Call;
 pub use policy::Permission;
 pub use receiving::{MailEnvelope, ReceiptAction, ReceiptRule, ReceivedMail, Verdicts};

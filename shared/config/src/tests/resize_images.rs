@@ -54,13 +54,16 @@ fn a_source_among_the_copies_is_refused() {
 
 #[test]
 fn copies_without_a_place_of_their_own_are_refused() {
-    check("[resize-images]\noutput_prefix = \"\"\n", expect![[r#"
+    check(
+        "[resize-images]\noutput_prefix = \"\"\n",
+        expect![[r#"
         error: lamplighter.toml:2: `output_prefix` in [resize-images]: copies would lie among their sources, and be taken for new images
           |
         2 | output_prefix = ""
           |                 ^^
         hint: give it a value such as "resized/", or set `output_bucket`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
