@@ -23,7 +23,7 @@ fn stage() -> Stage {
         |world, instance| world.instance(ACCOUNT, REGION, instance),
     );
     Stage::of(world).whole_config(
-        "[report]\nfrom = \"ops@example.com\"\nto = [\"security@example.com\"]\nmail = \"always\"\n\
+        "[report]\nfrom = \"ops@example.com\"\nto = [\"security@example.com\"]\nmail = \"always\"\nto_owners = false\n\
          [state]\nurl = \"s3://acme-state/lamp\"\n[stop-untagged]\nmode = \"apply\"\n",
     )
 }
