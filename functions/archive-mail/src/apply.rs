@@ -170,14 +170,14 @@ impl Archivist {
     }
 
     /// Writes the raw mail, unless it is there.
-    async fn keep(&self, mail: &Archive, raw: &[u8], sha256: &str) -> Result<Kept> {
+    async fn keep(&self, mail: &Archive, raw: &Arc<Vec<u8>>, sha256: &str) -> Result<Kept> {
         let metadata = BTreeMap::from([(SHA256.to_owned(), sha256.to_owned())]);
         let written = self
             .writer
             .put(Put {
                 bucket: &mail.bucket,
                 key: &mail.raw_key,
-                bytes: raw.to_vec(),
+                bytes: Arc::clone(raw).into(),
                 content_type: "message/rfc822",
                 cache_control: None,
                 // No browser shows a stranger's HTML as a page of the archive.
@@ -202,7 +202,7 @@ impl Archivist {
                     .reader
                     .get(&mail.bucket, &mail.raw_key, None, None, self.max_bytes)
                     .await?;
-                object.is_some_and(|object| object.bytes == raw)
+                object.is_some_and(|object| object.bytes == **raw)
             }
         };
         Ok(match is_same {
@@ -256,7 +256,7 @@ impl Archivist {
                 self.put_new(Put {
                     bucket: &mail.bucket,
                     key: &key,
-                    bytes: contents.into_owned(),
+                    bytes: contents.into_owned().into(),
                     content_type: stored::safe_type(&part.content_type),
                     cache_control: None,
                     content_disposition: Some(&stored::disposition(&part.name)),
@@ -297,7 +297,7 @@ impl Archivist {
             .put(Put {
                 bucket: &mail.bucket,
                 key: &mail.linked_key,
-                bytes: linked,
+                bytes: linked.into(),
                 content_type: "message/rfc822",
                 cache_control: None,
                 content_disposition: Some("attachment"),
@@ -317,7 +317,7 @@ impl Archivist {
         self.put_new(Put {
             bucket: &mail.bucket,
             key: &mail.sidecar_key,
-            bytes,
+            bytes: bytes.into(),
             content_type: "application/json",
             cache_control: None,
             content_disposition: None,

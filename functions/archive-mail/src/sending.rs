@@ -201,7 +201,9 @@ impl Sender {
             bucket: &copy.bucket,
             key: &copy.forwarded_key,
             // S3 makes the eTag of the bytes, and two records must not have one.
-            bytes: format!("{state} {}\n", since.to_rfc3339()).into_bytes(),
+            bytes: format!("{state} {}\n", since.to_rfc3339())
+                .into_bytes()
+                .into(),
             content_type: "text/plain",
             cache_control: None,
             content_disposition: None,

@@ -213,7 +213,7 @@ impl Resizer {
             .put(Put {
                 bucket: wanted.bucket,
                 key: wanted.key,
-                bytes: file.to_vec(),
+                bytes: file.to_vec().into(),
                 content_type: resized.format.media_type(),
                 cache_control: self.rules.cache_control.as_deref(),
                 content_disposition: None,

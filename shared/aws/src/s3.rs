@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
@@ -14,6 +15,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, DateTime as AwsTime};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lamplighter_core::{Error, ErrorKind, Result};
 
@@ -88,6 +90,29 @@ pub enum Condition {
     Matches(String),
 }
 
+/// Bytes to write: one's own, or shared with whoever still reads them, so that 40 MB are in memory once.
+#[derive(Debug, Clone)]
+pub struct Body(Bytes);
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<Arc<Vec<u8>>> for Body {
+    fn from(bytes: Arc<Vec<u8>>) -> Self {
+        /// A shared vector as a slice, which `Arc` itself is not.
+        struct Shared(Arc<Vec<u8>>);
+        impl AsRef<[u8]> for Shared {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Self(Bytes::from_owner(Shared(bytes)))
+    }
+}
+
 /// An object to write.
 #[derive(Debug, Clone)]
 pub struct Put<'a> {
@@ -96,7 +121,7 @@ pub struct Put<'a> {
     /// The key.
     pub key: &'a str,
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Body,
     /// `Content-Type`.
     pub content_type: &'a str,
     /// `Cache-Control`.
@@ -366,7 +391,7 @@ impl Writer {
             .set_cache_control(put.cache_control.map(str::to_owned))
             .set_content_disposition(put.content_disposition.map(str::to_owned))
             .set_metadata(Some(put.metadata.into_iter().collect()))
-            .body(ByteStream::from(put.bytes));
+            .body(ByteStream::from(put.bytes.0));
         match call.send().await {
             Ok(answer) => Ok(Written {
                 etag: bare(answer.e_tag()),
