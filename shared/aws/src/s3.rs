@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, DateTime as AwsTime};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
@@ -356,17 +354,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// A link that anybody can read the object with, for as long as `lifetime` and the credentials of this run last.
-    pub async fn presign_get(&self, bucket: &str, key: &str, lifetime: Duration) -> Result<String> {
-        let config = PresigningConfig::expires_in(lifetime)
-            .map_err(|error| Error::permanent("cannot sign a link").caused_by(error))?;
-        let call = self.client.get_object().bucket(bucket).key(key);
-        call.presigned(config)
-            .await
-            .map(|request| request.uri().to_owned())
-            .map_err(|error| explain("s3:GetObject", error).context("cannot sign a link"))
     }
 }
 

@@ -18,13 +18,18 @@ pub fn deliver(envelope: &Envelope) -> Delivery {
     let mut reader = Reader::new(&envelope.data);
     reader.read(&envelope.data, 0);
     Delivery {
-        form: form(&envelope.data),
+        form: form(envelope),
         records: named(reader.leaves),
     }
 }
 
-/// Who delivered it: the outermost envelope says. Looked at in the order in which the reader looks.
-fn form(event: &Value) -> Form {
+/// Who delivered it: the outermost envelope says, without reading what is in it. Looked at in the order in which the
+/// reader looks.
+pub fn form(envelope: &Envelope) -> Form {
+    if envelope.kind != Kind::Native {
+        return Form::Plain;
+    }
+    let event = &envelope.data;
     let has = |name: &str| event.get(name).is_some();
     if event.get("schema").and_then(Value::as_str) == Some(QUARANTINE_SCHEMA) {
         return Form::Plain;

@@ -24,7 +24,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use deliver::deliver;
+pub use deliver::{deliver, form};
 pub use envelope::{Envelope, Kind};
 pub use mail::{MailEvent, Verdict, Verdicts};
 pub use object::{ObjectEvent, Sequencer};

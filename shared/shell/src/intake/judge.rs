@@ -1,6 +1,5 @@
 //! What the ledger says about a record. Pure.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -92,7 +91,7 @@ pub(super) fn same_delivery(records: &[Record]) -> Vec<(usize, (RecordOutcome, S
             aside.push((place, (RecordOutcome::Retry, reason)));
         }
     }
-    aside.sort_by(|a, b| a.0.cmp(&b.0).then(Ordering::Equal));
+    aside.sort_by_key(|(place, _)| *place);
     aside
 }
 

@@ -14,7 +14,7 @@ use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use lamplighter_aws::Options;
 use lamplighter_core::{Error, ErrorKind, Run, Trigger, chain};
-use lamplighter_events::{Envelope, Form, Kind, deliver};
+use lamplighter_events::{Envelope, Form, Kind, form};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -107,11 +107,12 @@ impl Host {
     async fn go_on(
         &self,
         settings: &Settings,
-        event: &Envelope,
+        event: Option<&Envelope>,
         run: &Run,
         function: &str,
     ) -> Result<(), Error> {
-        if let Some(next) = continuation::next(event, run)? {
+        let next = event.map(|event| continuation::next(event, run));
+        if let Some(next) = next.transpose()?.flatten() {
             settings.aws().await?.invoke(function, &next).await?;
             tracing::info!("another invocation goes on with what is left");
         }
@@ -139,8 +140,9 @@ impl Host {
                 return Err(diagnostic(&error));
             }
         };
-        let form = (F::CONSUMES && envelope.kind == Kind::Native).then(|| deliver(&envelope).form);
-        let event = envelope.clone();
+        let form = (F::CONSUMES && envelope.kind == Kind::Native).then(|| form(&envelope));
+        // Records have no places to leave to another part, and may be large.
+        let event = form.is_none().then(|| envelope.clone());
         let mut invocation = Invocation::new(None, Trigger::Event, envelope);
         // Milliseconds since 1970. <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
         invocation.deadline = i64::try_from(context.deadline)
@@ -152,9 +154,14 @@ impl Host {
         match (round::run::<F>(settings, invocation).await, form) {
             (Ok(run), form) => {
                 metrics.ended(&run);
-                self.go_on(settings, &event, &run, &context.invoked_function_arn)
-                    .await
-                    .or_else(|error| fail(&error).map(drop))?;
+                self.go_on(
+                    settings,
+                    event.as_ref(),
+                    &run,
+                    &context.invoked_function_arn,
+                )
+                .await
+                .or_else(|error| fail(&error).map(drop))?;
                 match form {
                     Some(form) => reply(&form, &run).or_else(|error| fail(&error)),
                     None => Ok(json!(Answer::of_run(&run))),
