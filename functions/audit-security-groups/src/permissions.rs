@@ -28,14 +28,12 @@ pub fn permissions(config: &Config) -> Vec<Statement> {
         ),
     ];
     if section.common.mode == Mode::Apply && section.remediate == Revocation::Revoke {
+        // Also a rule that is named by its id is taken from its group: IAM is asked about the group alone.
         // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
         statements.push(Statement::allow(
             "ActRevoke",
             &["ec2:RevokeSecurityGroupIngress"],
-            [
-                "arn:aws:ec2:*:*:security-group/*",
-                "arn:aws:ec2:*:*:security-group-rule/*",
-            ],
+            ["arn:aws:ec2:*:*:security-group/*"],
         ));
     }
     statements

@@ -12,6 +12,9 @@ use crate::world::World;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
+/// No signature is verified.
+const SECRET: &str = "local-aws-verifies-no-signatures";
+
 const OPERATIONS: &[Operation] = &[
     reads("AssumeRole", assume_role),
     reads("GetCallerIdentity", get_caller_identity),
@@ -51,6 +54,41 @@ impl World {
             .roles
             .insert(arn.to_owned(), external_id.map(str::to_owned));
         self
+    }
+
+    /// The environment of a process that works as this role, as Lambda gives it to a function: for an hour.
+    pub fn role_environment(&mut self, role: &str) -> Vec<(&'static str, String)> {
+        let expires_at = self.now() + Duration::hours(1);
+        let (access_key, token) = self.begin_session(role, "lambda", expires_at);
+        vec![
+            ("AWS_ACCESS_KEY_ID", access_key),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+            ("AWS_SESSION_TOKEN", token),
+        ]
+    }
+
+    /// Gives out credentials: the access key and the token of the session.
+    fn begin_session(
+        &mut self,
+        role: &str,
+        name: &str,
+        expires_at: DateTime<Utc>,
+    ) -> (String, String) {
+        let account = role.split(':').nth(4).unwrap_or_default().to_owned();
+        let role_name = role.rsplit('/').next().unwrap_or_default();
+        let number = self.sts.sessions.len() + 1;
+        let access_key = format!("ASIALOCALAWS{number:08}");
+        let session = Session {
+            arn: format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}"),
+            account,
+            role: role.to_owned(),
+            user_id: format!("AROALOCALAWS00000001:{name}"),
+            token: format!("local-aws-session-{number}"),
+            expires_at,
+        };
+        let token = session.token.clone();
+        self.sts.sessions.insert(access_key.clone(), session);
+        (access_key, token)
     }
 
     pub(crate) fn session(&self, access_key: &str) -> Option<&Session> {
@@ -117,30 +155,23 @@ fn assume_role(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
     let may = world.sts.roles.get(arn).is_some_and(|external_id| {
         external_id.is_none() || external_id.as_deref() == params.get("ExternalId")
     });
-    let (Some(account), Some(name), true) = (arn.split(':').nth(4), arn.rsplit('/').next(), may)
-    else {
+    if !may {
         // A role that does not exist is answered like one that may not be assumed.
         let message = format!(
             "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
             ask.caller.principal
         );
         return Err(AwsError::new(403, "AccessDenied", message));
+    }
+    let expires_at = world.now() + Duration::seconds(seconds);
+    let (access_key, _) = world.begin_session(arn, session, expires_at);
+    let Some(given) = world.session(&access_key) else {
+        return Err(AwsError::new(500, "InternalFailure", "the session is lost"));
     };
-
-    let number = world.sts.sessions.len() + 1;
-    let access_key = format!("ASIALOCALAWS{number:08}");
-    let given = Session {
-        account: account.to_owned(),
-        role: arn.to_owned(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
-        user_id: format!("AROALOCALAWS00000001:{session}"),
-        token: format!("local-aws-session-{number}"),
-        expires_at: world.now() + Duration::seconds(seconds),
-    };
-    let response = result("AssumeRole", ask, |xml| {
+    Ok(result("AssumeRole", ask, |xml| {
         xml.node("Credentials", |xml| {
             xml.leaf("AccessKeyId", &access_key)
-                .leaf("SecretAccessKey", "local-aws-verifies-no-signatures")
+                .leaf("SecretAccessKey", SECRET)
                 .leaf("SessionToken", &given.token)
                 .leaf(
                     "Expiration",
@@ -151,9 +182,7 @@ fn assume_role(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
             xml.leaf("AssumedRoleId", &given.user_id)
                 .leaf("Arn", &given.arn);
         });
-    });
-    world.sts.sessions.insert(access_key, given);
-    Ok(response)
+    }))
 }
 
 /// How long a session lasts: 15 minutes to one hour, which is a role's maximum unless it is raised, and the most when

@@ -32,16 +32,12 @@ pub(super) fn needs(asked: &Asked<'_>) -> Vec<Need> {
         "AuthorizeSecurityGroupIngress" | "RevokeSecurityGroupIngress" => {
             let id = form.get("GroupId").unwrap_or_default();
             let group = asked.world.find_security_group(account, region, id);
-            let rules = form.list("SecurityGroupRuleId").into_iter().map(|id| {
-                let rule = group.and_then(|group| group.rules.get(id));
+            // Rules that are named by their ids are no resources of their own here.
+            vec![
                 asked
-                    .need(asked.arn(&format!("security-group-rule/{id}")))
-                    .tagged(rule.map(|rule| &rule.tags))
-            });
-            let whole = asked
-                .need(asked.arn(&format!("security-group/{id}")))
-                .tagged(group.map(|group| &group.tags));
-            std::iter::once(whole).chain(rules).collect()
+                    .need(asked.arn(&format!("security-group/{id}")))
+                    .tagged(group.map(|group| &group.tags)),
+            ]
         }
         "GetManagedPrefixListEntries" => {
             let id = form.get("PrefixListId").unwrap_or_default();

@@ -65,6 +65,14 @@ pub(crate) fn of_call(
         ("codedeploy", _) => codedeploy::needs(&asked),
         ("ec2", _) => ec2::needs(&asked),
         ("iam", _) => iam::needs(&asked),
+        // A function's ARN, with the alias that is asked for.
+        // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>
+        ("lambda", _) => {
+            let named = route.resources.first().map_or("*", String::as_str);
+            let is_arn = named == "*" || named.starts_with("arn:");
+            let own = || asked.arn(&format!("function:{named}"));
+            vec![asked.need(if is_arn { named.to_owned() } else { own() })]
+        }
         ("s3", _) => s3::needs(&asked),
         ("ses", _) => ses::needs(&asked),
         ("sns", _) => vec![asked.need(request.form.get("TopicArn").unwrap_or("*"))],
