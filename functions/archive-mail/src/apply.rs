@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lamplighter_aws::Session;
 use lamplighter_aws::s3::{Condition, Put, Reader, Writer};
+use lamplighter_aws::{Session, threads};
 use lamplighter_config::Config;
 use lamplighter_core::{Apply, Error, ErrorKind, Outcome, Result, chain};
 use lamplighter_shell::clock::Clock;
@@ -214,8 +214,7 @@ impl Archivist {
     /// Takes the mail apart, beside what waits for AWS. `None`: the parser failed.
     async fn take_apart(&self, raw: Arc<Vec<u8>>) -> Option<Dissected> {
         let limits = self.limits.clone();
-        let work = tokio::task::spawn_blocking(move || dissect(&raw, &limits));
-        match work.await {
+        match threads::run(move || dissect(&raw, &limits)).await {
             Ok(dissected) => Some(dissected),
             Err(error) => {
                 tracing::error!("a mail could not be taken apart: {error}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lamplighter_aws::Session;
+use lamplighter_aws::{Session, threads};
 use lamplighter_core::{Error, Function, NoAction, Observed, Plan, Result, chain};
 use lamplighter_shell::secret;
 
@@ -79,7 +79,7 @@ impl ReportCertificates {
                 (pattern.clone(), password)
             })
             .collect();
-        tokio::task::spawn_blocking(move || files::read(&patterns, &passwords, &account))
+        threads::run(move || files::read(&patterns, &passwords, &account))
             .await
             .map_err(|error| Error::permanent("reading files has failed").caused_by(error))
     }
@@ -90,7 +90,7 @@ impl ReportCertificates {
         observed: &mut Observed<Inventory>,
     ) -> Result<()> {
         let tls = Tls::new()?;
-        let roots = tokio::task::spawn_blocking(Roots::of_this_machine)
+        let roots = threads::run(Roots::of_this_machine)
             .await
             .map_err(|error| {
                 Error::permanent("reading trusted roots has failed").caused_by(error)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use lamplighter_aws::Session;
 use lamplighter_aws::s3::{Condition, Put, Reader, Writer};
+use lamplighter_aws::{Session, threads};
 use lamplighter_core::{Apply, Error, ErrorKind, Outcome, Result, chain};
 use tokio::sync::Semaphore;
 use tracing::info;
@@ -290,8 +290,7 @@ impl Resizer {
 
 /// Resizes on a thread of its own: it takes the processor for up to seconds.
 async fn resized(bytes: Vec<u8>, wish: Wish) -> Result<Resized, Outcome> {
-    let work = tokio::task::spawn_blocking(move || resize::resize(&bytes, &wish));
-    match work.await {
+    match threads::run(move || resize::resize(&bytes, &wish)).await {
         Ok(Ok(resized)) => Ok(resized),
         Ok(Err(refusal)) => Err(Outcome::Rejected(format!("the image {refusal}"))),
         // A decoder that gave up on these bytes would do so again.

@@ -26,6 +26,7 @@ pub mod sns;
 pub mod sqs;
 pub mod state;
 pub mod sts;
+pub mod threads;
 pub mod webhook;
 
 pub use error::{code_of, explain, is_denied};

@@ -31,6 +31,7 @@ fn run(findings: &[Finding], coverage: &[Coverage]) -> Run {
         exceptions: vec![],
         delta: None,
         part: None,
+        tally: Default::default(),
         digested_on: None,
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Result, chain};
 use crate::exception::{Exception, ExceptionRow, except, protected};
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::limits::{Limits, refusal};
+use crate::part::Tally;
 use crate::plan::Plan;
 use crate::record::{Decided, RecordOutcome, RecordRow};
 use crate::run::{
@@ -38,6 +39,8 @@ pub struct Request<'a> {
     pub exceptions: Vec<Exception>,
     /// The measures of the last recorded run.
     pub previous: Vec<Measure>,
+    /// What the parts of this run before this one planned and read.
+    pub before: Tally,
     /// Things a reader should know about this run.
     pub notes: Vec<String>,
     /// The clock. Only `shared/shell` makes one.
@@ -223,17 +226,23 @@ fn record<F: Function>(
     plan: Plan<F::Action>,
     exceptions: Vec<ExceptionRow>,
 ) -> (Run, Vec<F::Action>) {
-    let would_refuse = request.limits.as_ref().and_then(|limits| {
-        let mut acting: BTreeMap<String, usize> = BTreeMap::new();
-        let mut verb = "";
-        for action in &plan.actions {
-            if let Some(limited) = action.limited_verb() {
-                verb = limited;
-                *acting.entry(action.resource().account).or_default() += 1;
-            }
+    let mut acting: BTreeMap<String, usize> = BTreeMap::new();
+    let mut verb = "";
+    for action in &plan.actions {
+        if let Some(limited) = action.limited_verb() {
+            verb = limited;
+            *acting.entry(action.resource().account).or_default() += 1;
         }
-        refusal(limits, verb, &acting, &plan.populations, &request.previous)
+    }
+    let mut populations = plan.populations;
+    request.before.add_to(&mut acting, &mut populations);
+    let would_refuse = request.limits.as_ref().and_then(|limits| {
+        let here = || refusal(limits, verb, &acting, &populations, &request.previous);
+        request.before.refusal().or_else(here)
     });
+    let tally = request
+        .before
+        .with(&acting, &populations, would_refuse.clone());
 
     // A share measured over half of an account, or one that a limit refused, must not become the yardstick of the
     // next run: the limit would give way after one refusal.
@@ -245,8 +254,7 @@ fn record<F: Function>(
         .collect();
     let mut measures = request.previous.clone();
     if would_refuse.is_none() {
-        for measure in plan
-            .populations
+        for measure in populations
             .iter()
             .filter_map(|population| population.measure())
         {
@@ -338,6 +346,7 @@ fn record<F: Function>(
         exceptions,
         delta: None,
         part: None,
+        tally,
         digested_on: None,
     };
     count_actions(&mut run);

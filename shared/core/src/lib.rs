@@ -31,7 +31,7 @@ pub use exception::{Exception, ExceptionRow, ExceptionStatus};
 pub use function::{Action, Apply, Function, NoAction, Observed, Outcome};
 pub use limits::{Limits, Population, refusal};
 pub use mark::MarkRule;
-pub use part::Part;
+pub use part::{Part, Tally};
 pub use plan::{Plan, Skip};
 pub use plan_file::{PLAN_SCHEMA, PlanFile, VALID_HOURS as PLAN_VALID_HOURS};
 pub use policy::{Statement, policy_document};

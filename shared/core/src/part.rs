@@ -1,9 +1,12 @@
 //! A run in parts: a Lambda has fifteen minutes at most, and what is left when they are nearly over goes on in another
 //! invocation.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::exception::ExceptionStatus;
+use crate::limits::Population;
 use crate::run::{Run, RunOutcome};
 
 /// Which part of a run it is.
@@ -20,12 +23,78 @@ pub struct Part {
     pub done: Vec<String>,
 }
 
-impl Run {
-    /// Whether another part of it is to follow.
-    pub fn is_unfinished(&self) -> bool {
-        self.part.as_ref().is_some_and(|part| part.left > 0)
+/// What all parts of a run so far planned and read, for the limits: they hold for the whole run, not for each part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// By account.
+    #[serde(default)]
+    accounts: BTreeMap<String, Counted>,
+    /// Why a part was refused. Then the parts after it are refused too.
+    #[serde(default)]
+    refused: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counted {
+    acting: usize,
+    read: usize,
+    offending: usize,
+}
+
+impl Tally {
+    /// Adds what the parts before planned and read to what this one does, account by account.
+    pub(crate) fn add_to(
+        &self,
+        acting: &mut BTreeMap<String, usize>,
+        populations: &mut Vec<Population>,
+    ) {
+        for (account, counted) in &self.accounts {
+            if let Some(acting) = acting.get_mut(account) {
+                *acting += counted.acting;
+            }
+            let known = populations
+                .iter_mut()
+                .find(|population| population.account == *account);
+            if let Some(population) = known {
+                population.read += counted.read;
+                population.offending += counted.offending;
+            } else {
+                populations.push(Population {
+                    account: account.clone(),
+                    of: "resources",
+                    read: counted.read,
+                    offending: counted.offending,
+                });
+            }
+        }
     }
 
+    /// With this part, whose numbers are those that [`Tally::add_to`] has made.
+    pub(crate) fn with(
+        &self,
+        acting: &BTreeMap<String, usize>,
+        populations: &[Population],
+        refused: Option<String>,
+    ) -> Self {
+        let mut all = self.clone();
+        for population in populations {
+            let counted = all.accounts.entry(population.account.clone()).or_default();
+            (counted.read, counted.offending) = (population.read, population.offending);
+        }
+        for (account, &acting) in acting {
+            all.accounts.entry(account.clone()).or_default().acting = acting;
+        }
+        all.refused = refused;
+        all
+    }
+
+    /// Why this part is refused because another was.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refused.clone()
+    }
+}
+
+impl Run {
     /// The whole run, from its parts: `self` is the last one, `before` are the others, in their order.
     #[must_use]
     pub fn after(mut self, before: Vec<Self>) -> Self {
@@ -92,16 +161,26 @@ impl Run {
         }
     }
 
-    /// Says that there was no time for everything.
+    /// Says that there was no time for everything, and what becomes of the rest: nothing wrong, and the next part goes
+    /// on with it.
     pub fn leave_to_next_part(&mut self, part: Part) {
-        let message = format!(
-            "there was no time for {} of {} places; part {} goes on with them",
-            part.left,
-            part.left + part.done.len(),
-            part.number + 1
-        );
-        self.went_wrong(UNFINISHED, message);
+        let then = format!("part {} goes on with them", part.number + 1);
+        self.had_no_time(&part, &then);
         self.part = Some(part);
+    }
+
+    /// Says that the run ends here although something is left, because no part can follow this one.
+    pub fn end_unfinished(&mut self, why: &str) {
+        self.errors.retain(|error| error.scope != UNFINISHED);
+        if let Some(part) = self.part.clone() {
+            self.had_no_time(&part, &format!("the run ends here: {why}"));
+        }
+    }
+
+    fn had_no_time(&mut self, part: &Part, then: &str) {
+        let (left, all) = (part.left, part.left + part.done.len());
+        let message = format!("there was no time for {left} of {all} places; {then}");
+        self.went_wrong(UNFINISHED, message);
     }
 }
 

@@ -3,6 +3,7 @@
 //! A scheduled round has none. What an outcome means to AWS, an acknowledgement or another delivery, is decided by
 //! whoever runs the function.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// What a plan decides about one record.
@@ -94,6 +95,9 @@ pub struct RecordRow {
     /// What SES is to do with the mail, where it waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// Before this another delivery is for nothing: somebody else holds it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 impl From<Decided> for RecordRow {
@@ -111,6 +115,7 @@ impl From<Decided> for RecordRow {
             outcome,
             reason,
             disposition: decided.disposition,
+            not_before: None,
         }
     }
 }

@@ -128,6 +128,7 @@ fn run_of(event: &'static [(&'static str, &'static str)], mode: Mode) -> Run {
         limits: None,
         exceptions: vec![],
         previous: vec![],
+        before: crate::Tally::default(),
         notes: vec![],
         clock: &|| DateTime::UNIX_EPOCH,
     };

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::delta::Delta;
 use crate::exception::ExceptionRow;
-use crate::part::Part;
+use crate::part::{Part, Tally};
 use crate::record::RecordRow;
 
 /// The schema of [`Run`] as JSON. Adding fields is free; renaming or removing one is a new version.
@@ -509,6 +509,9 @@ pub struct Run {
     /// Which part it is, of a run that had no time for everything at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// What it and the parts before it planned and read; handed on with the part, and not recorded.
+    #[serde(skip)]
+    pub tally: Tally,
     /// The day of the last full report by mail, in UTC; only with a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digested_on: Option<NaiveDate>,
@@ -570,6 +573,7 @@ impl Run {
             exceptions: vec![],
             delta: None,
             part: self.part.clone(),
+            tally: Tally::default(),
             digested_on: self.digested_on,
         }
     }

@@ -1,10 +1,11 @@
 //! A run that goes on in another invocation: what the parts hand on to each other, in the envelope's metadata.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lamplighter_aws::{HasTime, Unfinished};
-use lamplighter_core::{Error, Part, Result, Run};
+use lamplighter_core::{Error, Part, Result, Run, Tally};
 use lamplighter_events::Envelope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,6 +22,9 @@ const MOST_PARTS: u32 = 20;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MOST_BYTES: usize = 250_000;
 
+/// The longest [`margin`].
+const MARGIN: Duration = Duration::from_secs(12);
+
 /// What one part hands on to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Continuation {
@@ -33,6 +37,9 @@ pub(crate) struct Continuation {
     /// What was looked at.
     #[serde(default)]
     done: Vec<String>,
+    /// What was planned and read, for the limits.
+    #[serde(default)]
+    tally: Tally,
 }
 
 impl Continuation {
@@ -57,6 +64,10 @@ impl Continuation {
 
     pub(crate) fn done(&self) -> Vec<String> {
         self.done.clone()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 
     pub(crate) fn is_first(&self) -> bool {
@@ -87,17 +98,12 @@ impl Continuation {
     }
 }
 
-/// The event of the next part of a run that is not over: that of this part, with how far it came.
-pub(crate) fn next(envelope: &Envelope, run: &Run) -> Result<Option<Value>> {
-    let Some(part) = run.part.as_ref().filter(|part| part.left > 0) else {
-        return Ok(None);
-    };
+/// The event of the part after `part`: that of this part, with how far it came.
+pub(crate) fn next(envelope: &Envelope, part: &Part, run: &Run) -> Result<Value> {
     let stop = |why: String| {
-        Err(Error::permanent(format!(
-            "the run {} is not over, and does not go on: {why}",
-            part.chain
+        Err(Error::permanent(why).hint(
+            "give the function more time or memory, or split the accounts among several stacks",
         ))
-        .hint("give the function more time or memory, or split the accounts among several stacks"))
     };
     if part.number >= MOST_PARTS {
         return stop(format!("it has had {MOST_PARTS} parts"));
@@ -107,21 +113,29 @@ pub(crate) fn next(envelope: &Envelope, run: &Run) -> Result<Option<Value>> {
         chain: part.chain.clone(),
         part: part.number + 1,
         done: part.done.clone(),
+        tally: run.tally.clone(),
     };
     metadata.insert(KEY.to_owned(), json!(continuation));
     let event = json!({ "metadata": metadata, "data": envelope.data });
     if event.to_string().len() > MOST_BYTES {
-        return stop("the names of what is done are too long for an event".to_owned());
+        return stop("what is done is more than an event can name".to_owned());
     }
-    Ok(Some(event))
+    Ok(event)
 }
 
-/// Whether there is time to begin with another place: in the first two thirds of what is left until the deadline. The
-/// rest is for what is under way, for acting and for reporting.
+/// How long before its deadline a run is told to end, if so much is left then: it stops taking work, and what it has done
+/// is told.
+pub(crate) fn margin(left: Duration) -> Duration {
+    MARGIN.min(left / 4)
+}
+
+/// Whether there is time to begin with another place: in the first two thirds of what is left until the run is told to
+/// end. The rest is for what is under way, for acting and for reporting.
 pub(crate) fn time_until(deadline: DateTime<Utc>, clock: &Clock) -> HasTime {
     let clock = Arc::clone(clock);
     let now = clock();
-    let end = now + (deadline - now) * 2 / 3;
+    let left = (deadline - now).to_std().unwrap_or_default();
+    let end = now + (left - margin(left)) * 2 / 3;
     Arc::new(move || clock() < end)
 }
 
@@ -155,18 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn there_is_time_for_another_place_in_the_first_two_thirds() {
+    fn there_is_time_for_another_place_in_the_first_two_thirds_of_the_time_until_the_run_is_told_to_end()
+     {
         let now = DateTime::UNIX_EPOCH;
-        let at = |seconds: i64| {
+        let at = |seconds: i64, deadline: i64| {
             let passed = std::sync::atomic::AtomicI64::new(0);
             let clock: Clock = Arc::new(move || {
                 // The first look is at the beginning.
                 let seconds = passed.swap(seconds, std::sync::atomic::Ordering::Relaxed);
                 now + chrono::TimeDelta::seconds(seconds)
             });
-            time_until(now + chrono::TimeDelta::seconds(90), &clock)()
+            time_until(now + chrono::TimeDelta::seconds(deadline), &clock)()
         };
-        assert!(at(59));
-        assert!(!at(60));
+        // Of 90 seconds 12 are the margin, of 16 a quarter is.
+        for (last, deadline) in [(51, 90), (7, 16)] {
+            assert!(at(last, deadline));
+            assert!(!at(last + 1, deadline));
+        }
     }
 }

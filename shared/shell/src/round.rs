@@ -1,27 +1,29 @@
 //! One run of one function, whoever asked for it: session, state, observe, plan, apply, deliver, record.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
 use lamplighter_aws::Session;
 use lamplighter_aws::state::{Claim, ClaimState, StateReader, StateWriter};
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{
-    self as core, Account, Delta, Error, ErrorKind, Exception, Limits, Mode, PlanFile, Request,
-    Result, Run, RunOutcome, Trigger, chain,
+    self as core, Account, Delta, Error, ErrorKind, Exception, Limits, Mode, Part, PlanFile,
+    Request, Result, Run, RunOutcome, Trigger, chain,
 };
 use lamplighter_events::{Envelope, Kind, deliver};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 use ulid::Ulid;
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::connect::Connect;
 use crate::continuation::{self, Continuation};
 use crate::delivery;
-use crate::intake::{self, Intake, Once};
+use crate::intake::{self, Intake, Once, Waves};
 use crate::settings::Settings;
 
 /// How long a run that was told to end may go on once it has begun to change things or to deliver its report.
@@ -46,6 +48,10 @@ pub struct Invocation {
     pub run_id: Option<String>,
     /// When the host will cut the run off, if that is earlier than the section's `timeout_secs`.
     pub deadline: Option<DateTime<Utc>>,
+    /// The ARN of the Lambda that this is, with its alias: what there is no time for it leaves to another invocation.
+    pub own_arn: Option<String>,
+    /// The id of the request, where the host asks again under the same id after a crash.
+    pub request_id: Option<String>,
     /// Tells the run to end. Before its first change it ends at once, after that it gets [`TIME_TO_END`].
     pub cancel: CancellationToken,
 }
@@ -59,6 +65,8 @@ impl Invocation {
             envelope,
             run_id: None,
             deadline: None,
+            own_arn: None,
+            request_id: None,
             cancel: CancellationToken::new(),
         }
     }
@@ -116,6 +124,7 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
         .unwrap_or_else(|| Ulid::generate().to_string());
     let span = span::<F>(&run_id, mode, &invocation);
     let mut claimed = None;
+    let mut open_desk = None;
     let is_acting = AtomicBool::new(false);
     let work = async {
         let round = Round::begin::<F>(settings, &invocation, &run_id).await?;
@@ -125,20 +134,25 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
         let fresh = intake.as_ref().map(Intake::fresh).unwrap_or_default();
         let event = F::event(&invocation.envelope, fresh)?;
         if invocation.trigger != Trigger::Manual {
-            claimed = round.claim::<F>(settings, &request).await?;
+            claimed = round.claim::<F>(settings, &invocation, &request).await?;
         }
         let desk = match &intake {
             Some(intake) => Some(round.desk::<F>(settings, &invocation, intake, mode)?),
             None => None,
         };
+        open_desk.clone_from(&desk);
         let function = F::connect(Arc::clone(&round.session));
         let applier = || {
             is_acting.store(true, Ordering::Relaxed);
             let (session, desk) = (Arc::clone(&round.session), desk.clone());
+            let waves = invocation.deadline.map(|deadline| Waves {
+                size: usize::try_from(settings.config.aws.concurrency).unwrap_or(usize::MAX),
+                has_time: continuation::time_until(deadline, &settings.clock),
+            });
             let clock = Arc::clone(&settings.clock);
             async move {
                 let inner = F::applier(session, &settings.config, clock).await?;
-                Ok(Once { inner, desk })
+                Ok(Once { inner, desk, waves })
             }
         };
         // Boxed: the type of a whole run is deeper than the compiler looks.
@@ -151,13 +165,13 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
                 round.finish_event::<F>(settings, &mut run).await;
             }
             _ => {
-                round.take_part(settings, &mut run).await?;
+                let goes_on = round.take_part(settings, &invocation, &mut run).await?;
                 if F::CONSUMES
                     && let Some(state) = &round.state
                 {
                     intake::report_quarantine(&mut run, state, &round.session).await;
                 }
-                if run.is_unfinished() && round.state.is_some() {
+                if goes_on && round.state.is_some() {
                     // The last part reports for all of them.
                     log_end(&run);
                 } else {
@@ -171,25 +185,59 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
     let result = async {
         tokio::select! {
             result = work => result,
-            () = cut_off(&invocation.cancel, &is_acting) => {
+            () = cut_off(&invocation, &settings.clock, &is_acting) => {
                 Err(Error::new(ErrorKind::Interrupted, "told to end"))
             }
         }
-    }
-    .instrument(span)
-    .await;
-    if let Some(claimed) = claimed {
-        claimed.settle(result.is_ok()).await;
-    }
-    result
+    };
+    // A panic goes on after the slot and the records are free for another try.
+    let result = AssertUnwindSafe(result)
+        .catch_unwind()
+        .instrument(span)
+        .await;
+    let is_done = matches!(result, Ok(Ok(_)));
+    let patience = patience(&invocation, &settings.clock);
+    let settle = async {
+        if let Some(claimed) = claimed {
+            claimed.settle(is_done, patience).await;
+        }
+    };
+    let give_back = async {
+        if let Some(desk) = open_desk {
+            // Whatever is still claimed has not come to its end.
+            desk.give_back(patience).await;
+        }
+    };
+    tokio::join!(settle, give_back);
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Returns when a run that was told to end has had its time. Before it changes anything, that is at once.
-async fn cut_off(cancel: &CancellationToken, is_acting: &AtomicBool) {
-    cancel.cancelled().await;
+/// Returns when a run that was told to end has had its time. Before it changes anything, that is at once; after that the
+/// host's deadline counts too. A fifth of the time is left for giving back what is claimed, and for the answer; where
+/// time is short, more of it.
+async fn cut_off(invocation: &Invocation, clock: &Clock, is_acting: &AtomicBool) {
+    invocation.cancel.cancelled().await;
     if is_acting.load(Ordering::Relaxed) {
-        tokio::time::sleep(TIME_TO_END).await;
+        let left = invocation
+            .deadline
+            .map(|deadline| (deadline - clock()).to_std().unwrap_or_default());
+        let time = left.map_or(TIME_TO_END, |left| TIME_TO_END.min(left));
+        let rest = (time / 5).max(Duration::from_secs(1)).min(time / 2);
+        tokio::time::sleep(time - rest).await;
     }
+}
+
+/// How long giving back may take. It must not keep the answer from coming in time, not even if the state answers nothing
+/// any more.
+fn patience(invocation: &Invocation, clock: &Clock) -> Duration {
+    let longest = match invocation.cancel.is_cancelled() {
+        true => TIME_TO_END / 5,
+        false => Duration::from_secs(60),
+    };
+    let left = invocation
+        .deadline
+        .map(|deadline| (deadline - clock()).to_std().unwrap_or_default());
+    left.map_or(longest, |left| longest.min(left / 2))
 }
 
 /// Observes and plans, and writes the plan file's text. Delivers nothing, remembers nothing.
@@ -261,6 +309,19 @@ fn configured<F: Connect>(config: &Config) -> Result<&config::Common> {
         .ok_or_else(|| Error::config(format!("there is no section [{}]", F::NAME)))
 }
 
+/// Until when a run that begins now may hold what it claims: what the host says counts, else the section.
+fn longest<F: Connect>(
+    settings: &Settings,
+    invocation: &Invocation,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    let timeout = configured::<F>(&settings.config)?.timeout_secs;
+    Ok(invocation.deadline.map_or_else(
+        || now + TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE,
+        |deadline| deadline + DEADLINE_GRACE,
+    ))
+}
+
 fn span<F: Connect>(run_id: &str, mode: Mode, invocation: &Invocation) -> tracing::Span {
     let metadata = serde_json::Value::Object(invocation.envelope.metadata.clone());
     info_span!("run", function = F::NAME, run_id, mode = mode.as_str(), metadata = %crate::logging::sanitised(&metadata))
@@ -304,31 +365,57 @@ impl Round {
         })
     }
 
-    /// Says what is left to the next part, and keeps this one until the last. The last part becomes the whole run.
-    /// Without a state each part is reported for itself.
-    async fn take_part(&self, settings: &Settings, run: &mut Run) -> Result<()> {
+    /// Leaves what there was no time for to the next part, and answers whether there is one: then this one is kept until
+    /// the last, which becomes the whole run. Without a state each part is reported for itself.
+    async fn take_part(
+        &self,
+        settings: &Settings,
+        invocation: &Invocation,
+        run: &mut Run,
+    ) -> Result<bool> {
+        let mut goes_on = false;
         if let Some(unfinished) = self.session.unfinished() {
-            run.leave_to_next_part(self.continuation.part(&self.run_id, unfinished));
-        } else if self.continuation.is_first() {
-            return Ok(());
-        } else {
+            let part = self.continuation.part(&self.run_id, unfinished);
+            run.leave_to_next_part(part.clone());
+            match self.hand_on(settings, invocation, &part, run).await {
+                Ok(()) => goes_on = true,
+                Err(error) => run.end_unfinished(&chain(&error)),
+            }
+        } else if !self.continuation.is_first() {
             run.part = Some(self.continuation.last_part(&self.run_id));
         }
-        let (Some(state), Some(part)) = (&self.state, &run.part) else {
-            return Ok(());
-        };
-        if run.mode == Mode::DryRun {
-            return Ok(());
-        }
-        if run.is_unfinished() {
-            let url = settings.config.state.url.as_ref();
-            if let Some(writer) = StateWriter::open(url, &self.session) {
-                writer.keep_part(run).await?;
+        if let (Some(state), Some(part)) = (&self.state, &run.part)
+            && !goes_on
+            && run.mode != Mode::DryRun
+        {
+            match state.parts(&run.function, &part.chain, part.number).await {
+                Ok(before) => *run = run.clone().after(before),
+                Err(error) => run.went_wrong("state", chain(&error)),
             }
-        } else {
-            let before = state.parts(&run.function, &part.chain, part.number).await?;
-            *run = run.clone().after(before);
         }
+        Ok(goes_on)
+    }
+
+    /// Keeps this part, and starts the next one.
+    async fn hand_on(
+        &self,
+        settings: &Settings,
+        invocation: &Invocation,
+        part: &Part,
+        run: &Run,
+    ) -> Result<()> {
+        let next = continuation::next(&invocation.envelope, part, run)?;
+        let Some(arn) = &invocation.own_arn else {
+            return Err(Error::permanent("only a Lambda can go on"));
+        };
+        if run.mode != Mode::DryRun
+            && let Some(writer) =
+                StateWriter::open(settings.config.state.url.as_ref(), &self.session)
+        {
+            writer.keep_part(run).await?;
+        }
+        settings.aws().await?.invoke(arn, &next).await?;
+        info!("another invocation goes on with what is left");
         Ok(())
     }
 
@@ -361,12 +448,8 @@ impl Round {
         intake: &Intake,
         mode: Mode,
     ) -> Result<Arc<intake::Desk>> {
-        let timeout = configured::<F>(&settings.config)?.timeout_secs;
-        let longest = TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE;
-        let lease = match invocation.deadline {
-            Some(deadline) => longest.min(deadline - (settings.clock)() + DEADLINE_GRACE),
-            None => longest,
-        };
+        let now = (settings.clock)();
+        let lease = longest::<F>(settings, invocation, now)? - now;
         let writer = if mode == Mode::Apply {
             StateWriter::open(settings.config.state.url.as_ref(), &self.session)
         } else {
@@ -380,6 +463,7 @@ impl Round {
     async fn claim<F: Connect>(
         &self,
         settings: &Settings,
+        invocation: &Invocation,
         request: &Request<'_>,
     ) -> Result<Option<Claimed>> {
         let writer = StateWriter::open(settings.config.state.url.as_ref(), &self.session);
@@ -389,7 +473,6 @@ impl Round {
         if request.trigger != Trigger::Schedule || request.mode == Mode::DryRun {
             return Ok(None);
         }
-        let timeout = configured::<F>(&settings.config)?.timeout_secs;
         let now = (settings.clock)();
         let claim = Claim {
             function: F::NAME.to_owned(),
@@ -398,7 +481,8 @@ impl Round {
             run_id: self.run_id.clone(),
             holder: clock::machine(),
             claimed_at: now,
-            expires_at: now + TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE,
+            expires_at: longest::<F>(settings, invocation, now)?,
+            request_id: invocation.request_id.clone(),
             state: ClaimState::Running,
         };
         writer.claim(&claim).await?;
@@ -430,6 +514,7 @@ impl Round {
                 .as_ref()
                 .map(|last| last.measures.clone())
                 .unwrap_or_default(),
+            before: self.continuation.tally(),
             clock: &*settings.clock,
         })
     }
@@ -505,14 +590,18 @@ struct Claimed {
 }
 
 impl Claimed {
-    /// Says how it ended. Without it the claim runs out by itself, so a failure is only logged.
-    async fn settle(mut self, is_done: bool) {
+    /// Says how it ended, within `patience`. Without it the claim runs out by itself, so a failure is only logged.
+    async fn settle(mut self, is_done: bool, patience: Duration) {
         self.claim.state = match is_done {
             true => ClaimState::Done,
             false => ClaimState::Failed,
         };
-        if let Err(error) = self.writer.settle(&self.claim).await {
-            warn!("the claim of the slot stays open: {}", chain(&error));
+        let settling = self.writer.settle(&self.claim);
+        let settled = tokio::time::timeout(patience, settling).await;
+        match settled {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!("the claim of the slot stays open: {}", chain(&error)),
+            Err(_) => warn!("the claim of the slot stays open: there was no time to give it back"),
         }
     }
 }

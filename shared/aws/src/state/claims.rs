@@ -35,6 +35,9 @@ pub struct Claim {
     pub claimed_at: DateTime<Utc>,
     /// From when on a holder that was not heard of again has lost it.
     pub expires_at: DateTime<Utc>,
+    /// The id of the request that asked for the run, where a host has one and asks again under the same id.
+    #[serde(default)]
+    pub request_id: Option<String>,
     /// How far it is.
     pub state: ClaimState,
 }
@@ -65,13 +68,16 @@ impl Claim {
     }
 
     /// Whether `self` may be put in the place of a claim that is there.
-    fn may_replace(&self, there: &Self) -> bool {
+    pub fn may_replace(&self, there: &Self) -> bool {
         match there.state {
             ClaimState::Done => false,
             ClaimState::Failed => true,
-            // The same run: an answer of S3 was lost, and the SDK asked again.
+            // The same run: an answer of S3 was lost, and the SDK asked again. The same request: Lambda asks again after
+            // a run that crashed.
             ClaimState::Running => {
-                there.run_id == self.run_id || there.expires_at <= self.claimed_at
+                there.run_id == self.run_id
+                    || there.expires_at <= self.claimed_at
+                    || (there.request_id.is_some() && there.request_id == self.request_id)
             }
         }
     }
@@ -153,6 +159,7 @@ mod tests {
             holder: "here".to_owned(),
             claimed_at: at,
             expires_at: at + TimeDelta::seconds(90),
+            request_id: None,
             state: ClaimState::Running,
         }
     }
@@ -181,5 +188,16 @@ mod tests {
             );
         }
         assert!(first.may_replace(&first), "the answer was lost");
+        let of_request = |claim: &Claim, id: &str| Claim {
+            request_id: Some(id.to_owned()),
+            ..claim.clone()
+        };
+        let there = of_request(&first, "one");
+        assert!(
+            of_request(&later(0), "one").may_replace(&there),
+            "it crashed"
+        );
+        assert!(!of_request(&later(0), "two").may_replace(&there));
+        assert!(!later(0).may_replace(&there));
     }
 }

@@ -286,7 +286,7 @@ fn keys_in_folder(root: &Path, prefix: &str, limit: usize) -> Result<Vec<String>
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
+    crate::threads::run(work)
         .await
         .map_err(|error| Error::permanent("cannot work on the state").caused_by(error))?
 }

@@ -110,17 +110,25 @@ impl StateWriter {
             return Ok(tag);
         }
         // The answer to our own write may have been lost, and the SDK asked again.
-        if let Some(there) = self.reader().document::<Entry>(&key).await?
-            && there.document.run_id == entry.run_id
-            && there.document.order == entry.order
-            && there.document.state == EntryState::Running
-        {
-            return Ok(there.tag);
+        if let Some(tag) = self.tag_of(entry).await? {
+            return Ok(tag);
         }
         Err(Error::new(
             ErrorKind::Taken,
             format!("another run has begun to work on `{}`", entry.subject),
         ))
+    }
+
+    /// The tag of this beginning, if it was entered and stands.
+    pub async fn tag_of(&self, entry: &Entry) -> Result<Option<String>> {
+        let key = key(&entry.function, &entry.subject);
+        let there = self.reader().document::<Entry>(&key).await?;
+        let own = there.filter(|there| {
+            there.document.run_id == entry.run_id
+                && there.document.order == entry.order
+                && there.document.state == EntryState::Running
+        });
+        Ok(own.map(|own| own.tag))
     }
 
     /// Enters how the work ended, unless somebody has taken it over meanwhile.

@@ -53,6 +53,7 @@ pub(crate) fn run(function: &'static str, mode: Mode) -> Run {
         exceptions: vec![],
         delta: None,
         part: None,
+        tally: Default::default(),
         digested_on: None,
     }
 }

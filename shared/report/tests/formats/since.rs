@@ -196,6 +196,7 @@ fn the_records_of_an_event_that_came_to_nothing_are_told_with_their_reason() {
         outcome,
         reason: reason.map(str::to_owned),
         disposition: None,
+        not_before: None,
     };
     run.records = vec![
         record("0", RecordOutcome::Done, None),

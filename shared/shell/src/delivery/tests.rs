@@ -47,6 +47,7 @@ fn run(findings: Vec<Finding>) -> Run {
         exceptions: vec![],
         delta: None,
         part: None,
+        tally: Default::default(),
         digested_on: None,
     }
 }

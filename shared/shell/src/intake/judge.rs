@@ -16,8 +16,8 @@ pub(super) enum Judgement {
     Fresh,
     /// There is nothing left to do.
     Ignore(String),
-    /// Somebody works on it.
-    Retry(String),
+    /// Somebody works on it, and has lost it at this time unless it is done before.
+    Wait(String, DateTime<Utc>),
 }
 
 /// Judges a record by the entry of its subject.
@@ -30,12 +30,13 @@ pub(super) fn judge(
 ) -> Judgement {
     let is_going_on = entry.state == EntryState::Running && now < entry.expires_at;
     if is_going_on {
-        return Judgement::Retry(format!(
+        let reason = format!(
             "run {} is at it on {} until {} at the latest",
             entry.run_id,
             entry.holder,
             entry.expires_at.format("%H:%M:%S UTC")
-        ));
+        );
+        return Judgement::Wait(reason, entry.expires_at);
     }
     // Whoever lists objects asks for what they are now, and the function finds out what is left to do.
     if is_listed {
@@ -134,7 +135,7 @@ mod tests {
         let text = match judgement {
             Judgement::Fresh => "fresh".to_owned(),
             Judgement::Ignore(reason) => format!("ignore: {reason}"),
-            Judgement::Retry(_) => "retry".to_owned(),
+            Judgement::Wait(_, until) => format!("wait until second {}", until.timestamp()),
         };
         assert_eq!(text, expected);
     }
@@ -157,9 +158,10 @@ mod tests {
 
     #[test]
     fn somebody_else_s_work_is_waited_for_until_it_must_have_crashed() {
-        check(EntryState::Running, "05", 59, "retry");
+        check(EntryState::Running, "05", 0, "wait until second 60");
+        check(EntryState::Running, "05", 59, "wait until second 60");
         check(EntryState::Running, "05", 60, "fresh");
-        check(EntryState::Running, "04", 59, "retry");
+        check(EntryState::Running, "04", 59, "wait until second 60");
         check(EntryState::Failed, "05", 0, "fresh");
     }
 
@@ -199,6 +201,6 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let judged = |state| judge(&order("05"), &entry(state, "05"), now, false, true);
         assert_eq!(judged(EntryState::Done), Judgement::Fresh);
-        assert!(matches!(judged(EntryState::Running), Judgement::Retry(_)));
+        assert!(matches!(judged(EntryState::Running), Judgement::Wait(..)));
     }
 }

@@ -28,7 +28,7 @@ use lamplighter_core::{
 use lamplighter_events::{Delivery, Form, Happening, QUARANTINE_SCHEMA, Record};
 use tracing::warn;
 
-pub(crate) use claim::{Desk, Once};
+pub(crate) use claim::{Desk, Once, Waves};
 
 use crate::clock::Clock;
 use judge::{Judgement, judge, same_delivery};
@@ -119,7 +119,12 @@ impl Intake {
                     match judgement {
                         Judgement::Fresh => continue,
                         Judgement::Ignore(reason) => (RecordOutcome::Ignored, reason),
-                        Judgement::Retry(reason) => (RecordOutcome::Retry, reason),
+                        Judgement::Wait(reason, until) => {
+                            let row = decided(record, (RecordOutcome::Retry, reason));
+                            let not_before = Some(until);
+                            self.decided.insert(place, RecordRow { not_before, ..row });
+                            continue;
+                        }
                     }
                 }
                 Err(error) => (RecordOutcome::Retry, chain(&error)),
@@ -283,6 +288,7 @@ fn decided(record: &Record, (outcome, reason): (RecordOutcome, String)) -> Recor
         outcome,
         reason: Some(reason),
         disposition: None,
+        not_before: None,
     }
 }
 

@@ -115,6 +115,7 @@ mod tests {
             outcome,
             reason: None,
             disposition: None,
+            not_before: None,
         };
         let open = |mode| {
             [

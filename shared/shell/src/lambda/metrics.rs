@@ -5,11 +5,19 @@
 use std::io::Write;
 
 use chrono::Utc;
-use lamplighter_core::{RecordOutcome, Run, RunOutcome};
+use lamplighter_core::{Mode, RecordOutcome, Run, RunOutcome, Trigger};
 use serde_json::{Map, Value, json};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Lamplighter";
+
+/// Counts the scheduled rounds that went well. The alarm on silence looks at it: runs of events and dry runs say nothing
+/// about the schedule.
+const ROUNDS_OK: &str = "RoundsOk";
+
+fn is_round_well(run: &Run) -> bool {
+    run.trigger == Trigger::Schedule && run.mode != Mode::DryRun && run.outcome == RunOutcome::Ok
+}
 
 /// Whose metrics they are.
 pub(super) struct Metrics {
@@ -50,6 +58,7 @@ impl Metrics {
         self.write(
             &[
                 (outcome, 1),
+                (ROUNDS_OK, usize::from(is_round_well(run))),
                 ("Findings", run.summary.fail + run.summary.unknown),
                 ("ActionsDone", run.summary.done),
                 ("ActionsFailed", run.summary.failed),
@@ -59,6 +68,11 @@ impl Metrics {
             ],
             &[("run_id", json!(run.run_id)), ("mode", json!(run.mode))],
         );
+    }
+
+    /// The slot was seen to already, by another Lambda or a daemon. It is no run of this function, and no silence.
+    pub(super) fn seen_to_elsewhere(&self) {
+        self.write(&[(ROUNDS_OK, 1)], &[]);
     }
 
     /// An invocation ended without a run.

@@ -7,13 +7,12 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use lamplighter_aws::Options;
-use lamplighter_core::{Error, ErrorKind, Run, Trigger, chain};
+use lamplighter_aws::{Options, threads};
+use lamplighter_core::{Error, ErrorKind, Trigger, chain};
 use lamplighter_events::{Envelope, Form, Kind, form};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -35,10 +34,6 @@ const PANIC: &str = "Panic";
 
 /// The variable by which Lambda tells a bootstrap where its Runtime API is.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-
-/// Before Lambda ends the process a run is told to end, this long before its deadline at most: it stops taking work,
-/// and what it has done is told.
-const MARGIN: Duration = Duration::from_secs(12);
 
 /// Serves `F` as a Lambda until Lambda ends the process. Outside Lambda it says what this file is and how to run it.
 pub async fn serve<F: Connect>() -> ExitCode {
@@ -91,6 +86,8 @@ impl Host {
         let metrics = Metrics::of(F::NAME, &context.invoked_function_arn);
         let work = AssertUnwindSafe(self.handle::<F>(event.payload, &context, &metrics));
         let handled = work.catch_unwind().instrument(span.clone()).await;
+        // What was cut off may still have a thread at work, which must not go on in the next invocation.
+        threads::all_ended().await;
         let _entered = span.enter();
         handled.unwrap_or_else(|panic| {
             let message = format!("`{}` panicked: {}", F::NAME, words_of(&*panic));
@@ -101,22 +98,6 @@ impl Host {
                 error_message: message,
             })
         })
-    }
-
-    /// Asks for another invocation, if the run had no time for everything.
-    async fn go_on(
-        &self,
-        settings: &Settings,
-        event: Option<&Envelope>,
-        run: &Run,
-        function: &str,
-    ) -> Result<(), Error> {
-        let next = event.map(|event| continuation::next(event, run));
-        if let Some(next) = next.transpose()?.flatten() {
-            settings.aws().await?.invoke(function, &next).await?;
-            tracing::info!("another invocation goes on with what is left");
-        }
-        Ok(())
     }
 
     async fn handle<F: Connect>(
@@ -141,27 +122,19 @@ impl Host {
             }
         };
         let form = (F::CONSUMES && envelope.kind == Kind::Native).then(|| form(&envelope));
-        // Records have no places to leave to another part, and may be large.
-        let event = form.is_none().then(|| envelope.clone());
         let mut invocation = Invocation::new(None, Trigger::Event, envelope);
         // Milliseconds since 1970. <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
         invocation.deadline = i64::try_from(context.deadline)
             .ok()
             .and_then(DateTime::from_timestamp_millis);
+        invocation.own_arn = Some(context.invoked_function_arn.clone());
+        invocation.request_id = Some(context.request_id.clone());
         let _alarm = invocation
             .deadline
             .map(|deadline| end_before(deadline, &invocation.cancel));
         match (round::run::<F>(settings, invocation).await, form) {
             (Ok(run), form) => {
                 metrics.ended(&run);
-                self.go_on(
-                    settings,
-                    event.as_ref(),
-                    &run,
-                    &context.invoked_function_arn,
-                )
-                .await
-                .or_else(|error| fail(&error).map(drop))?;
                 match form {
                     Some(form) => reply(&form, &run).or_else(|error| fail(&error)),
                     None => Ok(json!(Answer::of_run(&run))),
@@ -232,8 +205,7 @@ fn about(function: &'static str, context: &Context, is_cold: bool) -> Span {
 /// invocation outlives its answer.
 fn end_before(deadline: DateTime<Utc>, cancel: &CancellationToken) -> AbortOnDrop {
     let left = (deadline - clock::system()()).to_std().unwrap_or_default();
-    // A tenth of a short time is enough: less work is under way.
-    let margin = MARGIN.min(left / 10);
+    let margin = continuation::margin(left);
     let cancel = cancel.clone();
     AbortOnDrop(tokio::spawn(async move {
         tokio::time::sleep(left.saturating_sub(margin)).await;
@@ -259,8 +231,9 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 
 /// What a retry may mend ends as an invocation error, so that Lambda tries again; the rest is answered, and counted.
 fn answer_or_fail(error: Error, metrics: &Metrics) -> Result<Value, Diagnostic> {
-    if error.kind() != ErrorKind::Taken {
-        metrics.failed(error.kind().name());
+    match error.kind() {
+        ErrorKind::Taken => metrics.seen_to_elsewhere(),
+        kind => metrics.failed(kind.name()),
     }
     match error.kind() {
         ErrorKind::Refused | ErrorKind::Permanent => {
