@@ -89,6 +89,13 @@ impl Source {
     }
 }
 
+impl Queue {
+    /// The queue at a URL, if it is one of a queue.
+    pub fn parse(url: &str) -> Option<Self> {
+        parse_queue(url).ok()
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "s3://{}/{}", self.bucket, self.prefix)

@@ -1,5 +1,6 @@
 //! What a process starts with: the configuration, how to reach AWS, the clock, and who watches.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use crate::clock::{self, Clock};
 
 /// The file that is read where no other is named.
 pub const DEFAULT_FILE: &str = "lamplighter.toml";
+
+/// The most bytes of a configuration; the longest that anybody has written is a hundredth of it.
+const LARGEST_CONFIG: u64 = 1024 * 1024;
 
 /// The environment variable that names the file.
 pub const CONFIG_VARIABLE: &str = "LAMPLIGHTER_CONFIG";
@@ -85,7 +89,7 @@ pub fn read_config_file(named: Option<&Path>) -> Result<ConfigFile> {
         (None, Some(path)) => (Path::new(path), true),
         (None, None) => (Path::new(DEFAULT_FILE), false),
     };
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Ok(Some((path.display().to_string(), text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(None),
         Err(error) => Err(Error::config(format!(
@@ -95,6 +99,18 @@ pub fn read_config_file(named: Option<&Path>) -> Result<ConfigFile> {
         .caused_by(error)
         .hint("`lamplighter check --print` prints one with every key")),
     }
+}
+
+/// A daemon reads its configuration again on the thread that plans: it must not read for ever.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST_CONFIG + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_CONFIG {
+        let error = format!("it is larger than {LARGEST_CONFIG} bytes");
+        return Err(std::io::Error::other(error));
+    }
+    Ok(text)
 }
 
 /// Loads the configuration from its layers. The text of the error holds all that is wrong.

@@ -275,7 +275,7 @@ fn every_key_is_printed_with_its_origin_and_without_secrets() {
 
         [daemon]
         state_dir = "/var/lib/lamplighter" # default
-        max_runs = 4 # default
+        max_runs = 8 # default
         max_deliveries = 4 # default
         drain_secs = 25 # default
         http = "" # default

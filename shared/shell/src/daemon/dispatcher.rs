@@ -4,24 +4,26 @@
 //! ledger that cannot be written is survived: what has to be written waits, runs that change things are refused, and
 //! runs that only look go on.
 
+mod book;
 mod queues;
+mod takeover;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_core::{Mode, Result, Trigger, chain};
+use lamplighter_core::{Mode, Trigger};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
+use super::places::Places;
 use super::planner::{Decided, Decision, Job, Known, Limit, Planner};
-use super::store::{BEAT, Finish, Host, JobRow, Outcome, Reload, RunRow, Store, Write};
+use super::store::{BEAT, Finish, Host, Outcome, Reload, RunRow, Store, Write};
+use book::{Book, Written};
 use queues::Queues;
+use takeover::Unread;
 
 /// A function whose runs panic this often in a row is paused.
 const MAX_PANICS: u32 = 3;
-
-/// The most writes that wait for a ledger that cannot be written. Older ones are given up.
-const MAX_BACKLOG: usize = 10_000;
 
 /// The longest detail of a run that is kept.
 const MAX_DETAIL: usize = 2_000;
@@ -29,10 +31,8 @@ const MAX_DETAIL: usize = 2_000;
 /// The planner with its ledger.
 pub struct Dispatcher {
     planner: Planner,
-    store: Box<dyn Store>,
-    /// What could not be written yet, in order.
-    backlog: VecDeque<Write>,
-    trouble: Option<String>,
+    book: Book,
+    unread: Unread,
     panics: BTreeMap<String, u32>,
     queues: Queues,
     host: Host,
@@ -60,75 +60,18 @@ pub struct End {
 }
 
 impl Dispatcher {
-    /// Takes over from the daemon before: what was running is interrupted, what was waiting is judged as missed.
-    pub fn boot(
-        mut store: Box<dyn Store>,
-        jobs: Vec<Job>,
-        max_runs: usize,
-        host: Host,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let before = store.host().ok().flatten();
-        let mut dispatcher = Self {
-            planner: Planner::new(max_runs),
-            store,
-            backlog: VecDeque::new(),
-            trouble: None,
-            panics: BTreeMap::new(),
-            queues: Queues::default(),
-            host,
-            trimmed_at: now,
-        };
-        if let Some(before) = before {
-            let since = before.stopped_at.unwrap_or(before.beat_at);
-            info!(
-                since = since.to_rfc3339(),
-                cleanly = before.stopped_at.is_some(),
-                "no daemon ran for {} s",
-                (now - since).num_seconds()
-            );
-        }
-        dispatcher.write(Write::Boot(dispatcher.host.clone())).ok();
-        dispatcher.queues = Queues::of(dispatcher.store.queues().unwrap_or_default());
-        let mut rows = dispatcher.store.jobs().unwrap_or_default();
-        for job in jobs {
-            let row = rows.remove(&job.name);
-            dispatcher.add(job, row.unwrap_or_default(), now);
-        }
-        let recovered = dispatcher.planner.recover(now);
-        dispatcher.record(recovered, now);
-        dispatcher.write(Write::Trim { at: now }).ok();
-        dispatcher
-    }
-
-    fn add(&mut self, job: Job, row: JobRow, now: DateTime<Utc>) {
-        let mut known = row.known;
-        if let Some(paused) = &row.paused {
-            warn!(function = job.name, since = %paused.at, "paused: {}", paused.why);
-        }
-        if row.schedule != schedule_text(&job) {
-            // Under another schedule nothing was missed.
-            known.decided_until = None;
-        }
-        self.panics.insert(job.name.clone(), row.panics);
-        self.planner.add(job.clone(), known, now);
-        self.note_job(&job);
-    }
-
-    fn note_job(&mut self, job: &Job) {
-        let known = self.planner.job(&job.name);
-        let until = known.and_then(|(_, known)| known.decided_until);
-        let write = Write::Job {
-            function: job.name.clone(),
-            schedule: schedule_text(job),
-            decided_until: until.unwrap_or_default(),
-        };
-        self.write(write).ok();
-    }
-
     /// What functions share, from now on.
     pub fn set_limits(&mut self, limits: Vec<Limit>) {
         self.planner.set_limits(limits);
+    }
+
+    /// Decides on what has become due, beside the runs that no slot set off.
+    pub(super) fn tick_among(&mut self, places: &Places, now: DateTime<Utc>) -> Work {
+        self.planner.set_beside(places.begin_planning());
+        let work = self.tick(now);
+        let running = self.planner.all_runs().clone();
+        places.planned(running, self.planner.wanting(now));
+        work
     }
 
     /// Puts another configuration in place. Functions that are in both keep what is known of them.
@@ -146,14 +89,11 @@ impl Dispatcher {
         }
         for job in jobs {
             match known.get(&job.name) {
-                None => {
-                    let row = self.store.jobs().unwrap_or_default().remove(&job.name);
-                    self.add(job, row.unwrap_or_default(), now);
-                }
+                None => self.add_one(job, now),
                 Some(before) if *before == job => {}
                 Some(_) => {
                     self.planner.change(job.clone(), now);
-                    self.note_job(&job);
+                    self.write(self.row_of(&job));
                 }
             }
         }
@@ -176,6 +116,7 @@ impl Dispatcher {
         if decided == Decided::default() {
             return work;
         }
+        self.tell(&decided);
         for decision in &decided.decisions {
             match decision {
                 Decision::Start {
@@ -184,6 +125,62 @@ impl Dispatcher {
                     missed,
                 } => work.starts.push(self.start(function, *slot, *missed, now)),
                 Decision::Replace { function } => work.replaced.push(function.clone()),
+                Decision::Skip(_) | Decision::Wait { .. } => {}
+            }
+        }
+        let changes = |start: &RunRow| start.mode == Mode::Apply;
+        let tick = |starts| Write::Tick {
+            at: now,
+            decided: decided.clone(),
+            starts,
+        };
+        let write = tick(work.starts.clone());
+        let written = match work.starts.iter().any(changes) {
+            true => self.book.write_at_once(write),
+            false => self.book.write(write),
+        };
+        match written {
+            Written::Now(done_before) => {
+                let (refused, starts) = work
+                    .starts
+                    .into_iter()
+                    .partition(|start| done_before.contains(&start.run_id));
+                work.starts = starts;
+                for start in refused {
+                    // The clock went back over a slot that has been run.
+                    self.planner.ended(&start.function);
+                }
+            }
+            Written::Later => {}
+            Written::Not(trouble) => {
+                for start in work.starts.iter_mut().filter(|start| changes(start)) {
+                    error!(
+                        function = start.function,
+                        slot = start.slot.map(tracing::field::display),
+                        "refused: {trouble}"
+                    );
+                    start.outcome = Some(Outcome::Refused);
+                    start.finished_at = Some(now);
+                    start.detail = Some(bounded(&trouble));
+                    self.planner.ended(&start.function);
+                }
+                self.book.write_instead(tick(work.starts.clone()));
+                work.starts.retain(|start| start.outcome.is_none());
+                // What would be refused replaces nothing: it waits until the run before has ended.
+                let planner = &self.planner;
+                work.replaced.retain(|function| {
+                    let job = planner.job(function);
+                    job.is_none_or(|(job, _)| job.mode != Mode::Apply)
+                });
+            }
+        }
+        work
+    }
+
+    /// What was decided, for a person.
+    fn tell(&self, decided: &Decided) {
+        for decision in &decided.decisions {
+            match decision {
                 Decision::Skip(skip) => warn!(
                     function = skip.function,
                     slot = %skip.first,
@@ -198,44 +195,9 @@ impl Dispatcher {
                     slot,
                     waiting,
                 } => info!(function, %slot, missed = waiting.missed, "the slot waits"),
+                Decision::Start { .. } | Decision::Replace { .. } => {}
             }
         }
-        let write = |starts| Write::Tick {
-            at: now,
-            decided: decided.clone(),
-            starts,
-        };
-        match self.write_or(write(work.starts.clone())) {
-            Ok(done_before) => {
-                let (refused, starts) = work
-                    .starts
-                    .into_iter()
-                    .partition(|start| done_before.contains(&start.run_id));
-                work.starts = starts;
-                for start in refused {
-                    // The clock went back over a slot that has been run.
-                    self.planner.ended(&start.function);
-                }
-            }
-            Err(trouble) => {
-                for start in &mut work.starts {
-                    if start.mode == Mode::Apply {
-                        error!(
-                            function = start.function,
-                            slot = start.slot.map(tracing::field::display),
-                            "refused: {trouble}"
-                        );
-                        start.outcome = Some(Outcome::Refused);
-                        start.finished_at = Some(now);
-                        start.detail = Some(bounded(&trouble));
-                        self.planner.ended(&start.function);
-                    }
-                }
-                self.postpone(write(work.starts.clone()));
-                work.starts.retain(|start| start.outcome.is_none());
-            }
-        }
-        work
     }
 
     fn start(
@@ -275,7 +237,7 @@ impl Dispatcher {
             panics,
             pause,
         };
-        self.write(Write::Finish(finish)).ok();
+        self.write(Write::Finish(finish));
     }
 
     /// How many runs of the function have panicked in a row with this one, and why it is paused now.
@@ -300,6 +262,7 @@ impl Dispatcher {
 
     /// What is done now and then: a sign of life, what is old forgotten, and what `lamplighter resume` has changed.
     pub fn keep(&mut self, now: DateTime<Utc>) {
+        self.recover(now);
         self.keep_queues(now);
         let since = now - self.host.beat_at;
         if since >= BEAT || since < TimeDelta::zero() {
@@ -307,16 +270,18 @@ impl Dispatcher {
         }
         if now - self.trimmed_at >= TimeDelta::days(1) {
             self.trimmed_at = now;
-            self.write(Write::Trim { at: now }).ok();
+            self.write(Write::Trim { at: now });
         }
-        if self.trouble.is_none() && self.store.was_changed().unwrap_or_default() {
+        if self.trouble().is_none() && self.store().was_changed().unwrap_or_default() {
             self.look_again();
         }
     }
 
     /// Reads what somebody else may have changed: which functions are paused.
     fn look_again(&mut self) {
-        let Ok(rows) = self.store.jobs() else { return };
+        let Ok(rows) = self.store().jobs() else {
+            return;
+        };
         let paused: Vec<(String, bool)> = self
             .planner
             .jobs()
@@ -336,7 +301,7 @@ impl Dispatcher {
 
     fn beat(&mut self, now: DateTime<Utc>) {
         self.host.beat_at = now;
-        self.write(Write::Beat(self.host.clone())).ok();
+        self.write(Write::Beat(self.host.clone()));
     }
 
     /// Remembers what became of reading the configuration again.
@@ -354,12 +319,17 @@ impl Dispatcher {
 
     /// Why the ledger cannot be written, while it cannot.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        self.book.trouble()
+    }
+
+    /// Whether something has not been written yet.
+    pub fn is_behind(&self) -> bool {
+        self.book.is_behind()
     }
 
     /// The ledger, for reading.
     pub fn store(&mut self) -> &mut dyn Store {
-        &mut *self.store
+        self.book.store()
     }
 
     /// The functions, with what is known of them.
@@ -367,58 +337,9 @@ impl Dispatcher {
         self.planner.jobs()
     }
 
-    /// Writes what waits and then this. What cannot be written waits.
-    fn write(&mut self, write: Write) -> Result<(), String> {
-        match self.write_or(write.clone()) {
-            Ok(_) => Ok(()),
-            Err(trouble) => {
-                self.postpone(write);
-                Err(trouble)
-            }
-        }
-    }
-
-    /// Writes what waits and then this, or says why not.
-    fn write_or(&mut self, write: Write) -> Result<BTreeSet<String>, String> {
-        let mut written = Ok(BTreeSet::new());
-        while let Some(waiting) = self.backlog.front() {
-            written = self.store.write(waiting);
-            if written.is_err() {
-                break;
-            }
-            self.backlog.pop_front();
-        }
-        if written.is_ok() {
-            written = self.store.write(&write);
-        }
-        match written {
-            Ok(done_before) => {
-                if self.trouble.take().is_some() {
-                    info!("the ledger can be written again");
-                }
-                Ok(done_before)
-            }
-            Err(error) => {
-                let text = format!("{}; runs that change things are refused", chain(&error));
-                if self.trouble.as_deref() != Some(&text) {
-                    error!("{text}");
-                }
-                self.trouble = Some(text.clone());
-                Err(text)
-            }
-        }
-    }
-
-    fn postpone(&mut self, write: Write) {
-        if matches!(write, Write::Beat(_)) {
-            // Only the last sign of life counts.
-            self.backlog
-                .retain(|waiting| !matches!(waiting, Write::Beat(_)));
-        }
-        if self.backlog.len() == MAX_BACKLOG {
-            self.backlog.pop_front();
-        }
-        self.backlog.push_back(write);
+    /// Writes this. What cannot be written yet waits.
+    fn write(&mut self, write: Write) {
+        self.book.write(write);
     }
 }
 

@@ -8,6 +8,7 @@ use super::consumers::{Counts, QueueEvent, QueueNews, QueueRow};
 use super::dispatcher::Dispatcher;
 use super::dispatcher_tests::Disk;
 use super::planner_tests::{at, job};
+use super::snapshot::Snapshot;
 use super::store::{Outcome, RunRow};
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/111122223333/q";
@@ -160,4 +161,27 @@ fn why_nothing_comes_is_written_at_once_and_how_full_it_is_with_the_counts() {
         assert_eq!((row.depth, row.oldest_secs), (Some(depth), expected));
         assert_eq!(row.in_flight, Some(3));
     }
+}
+
+#[test]
+fn a_delivery_that_failed_is_a_trouble_until_the_next_one_ends_well() {
+    let mut function = job("f", "rate(1 day)");
+    function.queues = vec![QUEUE.to_owned()];
+    let disk = Disk::default();
+    let mut daemon = disk.boot(vec![function.clone()], at("08:00:00"));
+    let mut troubles = |number, outcome, time| {
+        deliver(&mut daemon, number, outcome, at(time));
+        daemon.keep(at(time));
+        daemon.write_queues(at(time));
+        let jobs = [function.clone()];
+        let snapshot = Snapshot::of(daemon.store(), &jobs, true, at(time));
+        snapshot.expect("read").troubles.len()
+    };
+    assert_eq!(troubles(1, Outcome::Ok, "09:00:00"), 0);
+    assert_eq!(troubles(2, Outcome::Failed, "09:01:00"), 1);
+    // Too soon after the one before for a row of its own.
+    assert_eq!(troubles(3, Outcome::Failed, "09:01:05"), 1);
+    assert_eq!(troubles(4, Outcome::Interrupted, "09:01:06"), 1);
+    assert_eq!(troubles(5, Outcome::Ok, "09:02:00"), 0);
+    assert_eq!(troubles(6, Outcome::Partial, "09:03:00"), 1);
 }

@@ -1,7 +1,10 @@
 //! The planner with its ledger: what is written before anything happens, and what happens when nothing can be written.
 
+mod backlog;
+mod unread;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 use lamplighter_core::{Error, Mode, Result};
@@ -19,9 +22,25 @@ use super::store_tests::host;
 pub(super) struct Disk {
     ledger: Arc<Mutex<Memory>>,
     is_full: Arc<Mutex<bool>>,
+    /// What cannot be opened can neither be read nor written.
+    is_closed: Arc<Mutex<bool>>,
+    /// How many changes each transaction had.
+    transactions: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Disk {
+    fn set_closed(&self, is_closed: bool) {
+        *self.is_closed.lock().expect("not poisoned") = is_closed;
+    }
+
+    /// The ledger, if it can be opened.
+    fn open(&self) -> Result<MutexGuard<'_, Memory>> {
+        match *self.is_closed.lock().expect("not poisoned") {
+            true => Err(Error::permanent("cannot open the ledger")),
+            false => Ok(self.ledger.lock().expect("not poisoned")),
+        }
+    }
+
     fn set_full(&self, is_full: bool) {
         *self.is_full.lock().expect("not poisoned") = is_full;
     }
@@ -37,41 +56,38 @@ impl Disk {
 }
 
 impl Store for Disk {
-    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+    fn write_all(&mut self, writes: &[Write]) -> Result<BTreeSet<String>> {
         if *self.is_full.lock().expect("not poisoned") {
             return Err(Error::permanent("no space left on device"));
         }
-        self.ledger.lock().expect("not poisoned").write(write)
+        let done_before = self.open()?.write_all(writes)?;
+        let mut transactions = self.transactions.lock().expect("not poisoned");
+        transactions.push(writes.len());
+        Ok(done_before)
     }
 
     fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>> {
-        self.ledger.lock().expect("not poisoned").jobs()
+        self.open()?.jobs()
     }
 
     fn host(&mut self) -> Result<Option<Host>> {
-        self.ledger.lock().expect("not poisoned").host()
+        self.open()?.host()
     }
 
     fn runs(&mut self, function: Option<&str>, limit: usize) -> Result<Vec<RunRow>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .runs(function, limit)
+        self.open()?.runs(function, limit)
     }
 
     fn last(&mut self, function: &str, success: bool) -> Result<Option<RunRow>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .last(function, success)
+        self.open()?.last(function, success)
     }
 
     fn queues(&mut self) -> Result<Vec<QueueRow>> {
-        self.ledger.lock().expect("not poisoned").queues()
+        self.open()?.queues()
     }
 
     fn totals(&mut self) -> Result<Totals> {
-        self.ledger.lock().expect("not poisoned").totals()
+        self.open()?.totals()
     }
 
     fn skips(
@@ -79,10 +95,7 @@ impl Store for Disk {
         function: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(DateTime<Utc>, Skip)>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .skips(function, limit)
+        self.open()?.skips(function, limit)
     }
 
     fn was_changed(&mut self) -> Result<bool> {
@@ -225,6 +238,32 @@ fn three_panics_in_a_row_pause_a_function_and_resume_lets_it_go_on() {
     daemon.keep(at("10:00:01"));
     assert_eq!(daemon.tick(at("10:00:02")).starts, [], "no burst");
     assert_eq!(names(&daemon.tick(at("11:00:00")).starts), ["f"]);
+}
+
+#[test]
+fn a_thousand_functions_that_are_due_in_one_second_all_run_once() {
+    let disk = Disk::default();
+    let names: Vec<String> = (0..1_000).map(|number| format!("f-{number:03}")).collect();
+    let jobs = names.iter().map(|name| job(name, "rate(1 hour)"));
+    let mut daemon = disk.boot(jobs.collect(), at("08:30:00"));
+    let now = at("09:00:00");
+    let mut ran = Vec::new();
+    loop {
+        let starts = daemon.tick(now).starts;
+        if starts.is_empty() {
+            break;
+        }
+        assert!(starts.len() <= 4, "more than there are places");
+        for start in starts {
+            daemon.ended(&start.run_id, &start.function, end(Outcome::Ok), now);
+            ran.push(start.function);
+        }
+    }
+    ran.sort();
+    assert_eq!(ran, names);
+    let slots: BTreeSet<_> = disk.all_runs().into_iter().map(|run| run.slot).collect();
+    assert_eq!(slots, BTreeSet::from([Some(now)]));
+    assert_eq!(disk.clone().skips(None, 1).expect("read"), []);
 }
 
 #[test]

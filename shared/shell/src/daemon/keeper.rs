@@ -1,6 +1,8 @@
 //! The thread that planner and ledger live on: it sleeps until the next slot, and the heartbeat wakes it every second.
 
 mod by_hand;
+pub(super) mod ending;
+mod pulse;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_core::chain;
 use tokio::runtime::{Handle, Runtime};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -19,6 +22,7 @@ use super::consumers::{Consumers, QueueNews};
 use super::dispatcher::{Dispatcher, End, Work};
 use super::http::Link;
 use super::pings::{Ping, Pings};
+use super::places::{Place, Places};
 use super::runner::{self, Order};
 use super::store::{Outcome, RunRow};
 use super::supervisor::Supervisor;
@@ -26,15 +30,17 @@ use super::{Ended, Load, jobs, limits};
 use crate::connect::Entry;
 use crate::round::TIME_TO_END;
 use crate::settings::Settings;
+use ending::Ending;
+use pulse::Pulse;
 
 /// The longest sleep. Timers stand still while the machine sleeps, so the clock is looked at again soon.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+const LONGEST_SLEEP: Duration = pulse::SILENCE;
 
 /// The shortest sleep, so that a fault in the planner cannot keep a core busy.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// A heartbeat that has not come for this long has stopped.
-const NO_PULSE: Duration = Duration::from_secs(60);
+/// A clock that goes back further than this silences the heart for longer than it is waited for.
+const BACK: TimeDelta = TimeDelta::seconds(2);
 
 /// What the keeper is told.
 pub enum News {
@@ -62,14 +68,27 @@ pub enum News {
     Queue(Box<QueueNews>),
 }
 
+/// Where news comes in. While the keeper waits for it, time passes: the machine's, or in tests a virtual one.
+pub(super) trait Inbox: Send {
+    /// The next news, if some comes within this time.
+    fn next(&mut self, patience: Duration) -> Result<News, RecvTimeoutError>;
+}
+
+impl Inbox for Receiver<News> {
+    fn next(&mut self, patience: Duration) -> Result<News, RecvTimeoutError> {
+        self.recv_timeout(patience)
+    }
+}
+
 /// Starts what the dispatcher says, and tells it what became of it.
 pub(super) struct Keeper {
     entries: Vec<Entry>,
     settings: Arc<Settings>,
     load: Load,
     sender: Sender<News>,
-    news: Receiver<News>,
+    inbox: Box<dyn Inbox>,
     runtime: Runtime,
+    places: Places,
     consumers: Consumers,
     supervisor: Supervisor,
     pings: Pings,
@@ -78,8 +97,10 @@ pub(super) struct Keeper {
     /// How often it was told to read its configuration again. Somebody waits for each answer, so none may look like the
     /// one before and be folded away.
     reloads: u64,
-    last_pulse: Instant,
-    has_pulse: bool,
+    pulse: Pulse,
+    /// Asks for another heart.
+    renew: Option<UnboundedSender<()>>,
+    is_given_up: bool,
     last_look: (DateTime<Utc>, Instant),
 }
 
@@ -95,39 +116,49 @@ impl Keeper {
         entries: Vec<Entry>,
         settings: Arc<Settings>,
         load: Load,
-        (sender, news): (Sender<News>, Receiver<News>),
+        (sender, inbox): (Sender<News>, Box<dyn Inbox>),
         runtime: Runtime,
         handle: Handle,
         link: Arc<Link>,
     ) -> Self {
         let now = Instant::now();
+        let max_runs = usize::try_from(settings.config.daemon.max_runs).unwrap_or(1);
+        let places = Places::new(max_runs);
         Self {
             last_look: ((settings.clock)(), now),
-            consumers: Consumers::new(entries.clone(), handle, sender.clone()),
+            consumers: Consumers::new(entries.clone(), handle, sender.clone(), places.clone()),
+            places,
             supervisor: Supervisor::from_environment(),
             pings: Pings::default(),
             entries,
             settings,
             load,
             sender,
-            news,
+            inbox,
             runtime,
             link,
             running: BTreeMap::new(),
             reloads: 0,
-            last_pulse: now,
-            has_pulse: true,
+            pulse: Pulse::new(now),
+            renew: None,
+            is_given_up: false,
         }
+    }
+
+    /// Asks there for another heart whenever the one there is stops.
+    pub(super) fn with_heart(mut self, renew: UnboundedSender<()>) -> Self {
+        self.renew = Some(renew);
+        self
     }
 
     /// Goes on until it is told to stop.
     pub(super) fn keep(mut self, mut dispatcher: Dispatcher) -> Ended {
         let mut is_ready = false;
-        dispatcher.set_limits(limits(&self.settings.config));
+        self.share(&mut dispatcher);
         loop {
             let now = (self.settings.clock)();
             self.compare_clocks(now);
-            let work = dispatcher.tick(now);
+            let work = dispatcher.tick_among(&self.places, now);
             self.begin(work);
             if !is_ready {
                 is_ready = true;
@@ -141,15 +172,11 @@ impl Keeper {
                 .and_then(|wake| (wake - (self.settings.clock)()).to_std().ok())
                 .unwrap_or(LONGEST_SLEEP)
                 .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
-            match self.news.recv_timeout(sleep) {
+            match self.inbox.next(sleep) {
                 Ok(News::Pulse(is_unread)) => {
                     is_unread.store(false, Ordering::Relaxed);
-                    self.last_pulse = Instant::now();
-                    self.has_pulse = true;
-                    dispatcher.keep((self.settings.clock)());
-                    self.let_consume(&dispatcher);
-                    let status = self.status(&dispatcher);
-                    self.supervisor.alive(&status);
+                    self.beats();
+                    self.live(&mut dispatcher);
                 }
                 Ok(News::Queue(news)) => {
                     dispatcher.heard(*news, (self.settings.clock)());
@@ -172,11 +199,17 @@ impl Keeper {
                 // There is always a sender: this one's own.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            if self.has_pulse && self.last_pulse.elapsed() > NO_PULSE {
-                self.has_pulse = false;
-                error!("the scheduler's heartbeat stopped; the planner goes on by itself");
+            if self.pulse.is_overdue(Instant::now()) {
+                self.live(&mut dispatcher);
             }
         }
+    }
+
+    /// Puts in place what functions share, by the configuration.
+    fn share(&self, dispatcher: &mut Dispatcher) {
+        let limits = limits(&self.settings.config);
+        self.places.set_limits(limits.clone());
+        dispatcher.set_limits(limits);
     }
 
     /// One line for `systemctl status`.
@@ -209,6 +242,9 @@ impl Keeper {
         self.last_look = (now, Instant::now());
         let passed = TimeDelta::from_std(at.elapsed()).unwrap_or_default();
         let jump = (now - before) - passed;
+        if jump <= -BACK {
+            self.have_renewed(true);
+        }
         if jump.abs() >= TimeDelta::minutes(1) {
             error!(
                 jump_secs = jump.num_seconds(),
@@ -228,11 +264,13 @@ impl Keeper {
                 .for_each(|run| run.cancel.cancel());
         }
         for start in work.starts {
-            self.start(start, false);
+            self.start(start, None);
         }
     }
 
-    fn start(&mut self, start: RunRow, is_by_hand: bool) {
+    /// Starts a run: of a slot, or by hand with the place that it has taken.
+    fn start(&mut self, start: RunRow, by_hand: Option<Place>) {
+        let is_by_hand = by_hand.is_some();
         let run_id = start.run_id.clone();
         let entry = self
             .entries
@@ -250,7 +288,7 @@ impl Keeper {
         };
         self.running.insert(run_id.clone(), running);
         let settings = Arc::clone(&self.settings);
-        let sender = self.sender.clone();
+        let mut ending = Ending::new(self.sender.clone(), run_id);
         let link = Arc::clone(&self.link);
         let pings = self.pings.clone();
         self.runtime.spawn(async move {
@@ -259,24 +297,21 @@ impl Keeper {
                 true => None,
                 false => pings.begin(&settings.config, &start),
             };
+            let tail = ending.watched_by(ping).map(Ping::tail);
             let ran = runner::run(Order {
                 entry,
                 settings,
                 start,
                 event: None,
-                tail: ping.as_ref().map(Ping::tail),
+                tail,
                 cancel,
             })
             .await;
             if let (Some(run), Some(reports)) = (&ran.run, &link.reports) {
                 reports.keep(run);
             }
-            // The keeper has ended: it has said that this one did not.
-            let end = ran.end;
-            if let Some(ping) = ping {
-                ping.end(&end);
-            }
-            sender.send(News::Ended { run_id, end }).ok();
+            drop(by_hand);
+            ending.with(ran.end);
         });
     }
 
@@ -319,7 +354,7 @@ impl Keeper {
             warn!("`{key}` in [daemon] changes at the next start only");
         }
         self.settings = Arc::new(settings);
-        dispatcher.set_limits(limits(&self.settings.config));
+        self.share(dispatcher);
         dispatcher.reload(jobs, now);
         self.consumers.configure(&self.settings);
         self.link.planned(dispatcher);
@@ -387,7 +422,7 @@ impl Keeper {
         let deadline = Instant::now() + patience;
         while self.is_busy() {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.news.recv_timeout(left) {
+            match self.inbox.next(left.min(LONGEST_SLEEP)) {
                 Ok(News::Ended { run_id, end }) => {
                     if end.outcome == Outcome::Interrupted {
                         ended = Ended::Interrupted;
@@ -402,9 +437,13 @@ impl Keeper {
                 }
                 Ok(News::Pulse(is_unread)) => {
                     is_unread.store(false, Ordering::Relaxed);
-                    self.supervisor.alive("stopping");
+                    self.beats();
+                    self.say_alive("stopping");
                 }
                 Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) if left > LONGEST_SLEEP => {
+                    self.say_alive("stopping");
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }

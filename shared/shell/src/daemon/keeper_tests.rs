@@ -1,6 +1,8 @@
 //! The real loop with functions that misbehave: one that panics, one that blocks its thread, one that fails in passing.
 
 mod lag;
+mod lost;
+mod virtual_hours;
 
 use std::future::ready;
 use std::path::Path;
@@ -27,7 +29,7 @@ const BLOCKED: Duration = Duration::from_secs(4);
 static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
 
 /// A function that fails, and whose other ways to be called are not used here.
-fn entry(name: &'static str) -> Entry {
+pub(super) fn entry(name: &'static str) -> Entry {
     Entry {
         name,
         trigger: "schedule",

@@ -150,8 +150,8 @@ impl Memory {
     }
 }
 
-impl Store for Memory {
-    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+impl Memory {
+    fn apply(&mut self, write: &Write) -> BTreeSet<String> {
         match write {
             Write::Boot(host) => {
                 self.began.clear();
@@ -179,7 +179,7 @@ impl Store for Memory {
                 at,
                 decided,
                 starts,
-            } => return Ok(self.tick(*at, decided, starts)),
+            } => return self.tick(*at, decided, starts),
             Write::Finish(finish) => self.finish(finish),
             Write::Delivery { run, panics, pause } => {
                 let key = (run.started_at, run.run_id.clone());
@@ -205,7 +205,13 @@ impl Store for Memory {
             }
             Write::Trim { at } => self.trim(*at),
         }
-        Ok(BTreeSet::new())
+        BTreeSet::new()
+    }
+}
+
+impl Store for Memory {
+    fn write_all(&mut self, writes: &[Write]) -> Result<BTreeSet<String>> {
+        Ok(writes.iter().flat_map(|write| self.apply(write)).collect())
     }
 
     fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>> {

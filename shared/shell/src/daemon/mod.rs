@@ -6,9 +6,11 @@
 //! | [`store`] | what is remembered, [`sqlite`] on disk and [`memory`] for virtual time |
 //! | [`dispatcher`] | decides, writes it down, and only then lets it happen |
 //! | [`lock`] | one daemon for each state directory |
+//! | [`places`] | how many runs go on at once, whatever set them off |
 //! | [`runner`] | one run: time limit, further attempts, its end whatever it is |
 //! | [`consumers`] | the queues that bring events |
 //! | [`pings`] | a dead-man's switch is told of every run |
+//! | [`heart`] | a pulse every second |
 //! | [`supervisor`] | what systemd is told |
 //! | [`http`] | the status page, metrics and health checks |
 //! | [`keeper`] | the thread that all of this happens on |
@@ -22,11 +24,13 @@
 
 pub mod consumers;
 pub mod dispatcher;
+mod heart;
 pub mod http;
 mod keeper;
 pub mod lock;
 pub mod memory;
 mod pings;
+mod places;
 pub mod planner;
 mod runner;
 pub mod snapshot;
@@ -36,14 +40,13 @@ mod supervisor;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_config::{Config, Mode as ConfigMode};
 use lamplighter_core::{Error, Mode, Result};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tokio_cron_scheduler::{Job as Beat, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -52,6 +55,7 @@ use crate::connect::Entry;
 use crate::schedule::Schedule;
 use crate::settings::Settings;
 use dispatcher::Dispatcher;
+use heart::Heart;
 use http::{Link, Server};
 use keeper::{Keeper, News};
 use lock::Lock;
@@ -106,27 +110,23 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
     let link = Arc::new(Link::new(reports));
     // Ends with this function: the page is there until the last run has ended.
     let _server = Server::start(&settings, &link, &sender, now).await?;
-    let mut heart = start_heart(sender.clone()).await?;
+    let mut heart = Heart::start(sender.clone()).await?;
+    let (renew, renewals) = tokio::sync::mpsc::unbounded_channel();
     // What fails before this is told as it is: a runtime must not be dropped in another one.
     let places = usize::try_from(config.max_runs).unwrap_or(1);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // One that is always free, and one for a dry run by hand.
-        .worker_threads(places + 2)
-        .thread_name("run")
-        .enable_all()
-        .build()
-        .map_err(|error| Error::permanent("cannot start the threads of runs").caused_by(error))?;
+    let runtime = threads_of_runs(places)?;
     let store = Box::new(Sqlite::new(state_dir));
     let count = jobs.len();
     let keeper = Keeper::new(
         entries,
         settings,
         orders.load,
-        (sender.clone(), news),
+        (sender.clone(), Box::new(news)),
         runtime,
         tokio::runtime::Handle::current(),
         link,
-    );
+    )
+    .with_heart(renew);
     let (done, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("keeper".to_owned());
     let spawned = thread.spawn(move || {
@@ -143,11 +143,21 @@ pub async fn run(entries: Vec<Entry>, settings: Arc<Settings>, orders: Orders) -
     let ended = tokio::select! {
         ended = ended => ended,
         never = pass_on => match never {},
+        never = keep_beating(&mut heart, renewals) => match never {},
     };
-    if let Err(error) = heart.shutdown().await {
-        warn!("the heartbeat did not stop cleanly: {error}");
-    }
+    heart.stop().await;
     ended.map_err(|error| Error::permanent("the planner's thread broke down").caused_by(error))
+}
+
+/// Where runs go on, this many at once: a run may keep the thread that it is on to itself.
+fn threads_of_runs(places: usize) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        // One that is always free, and one for a dry run by hand.
+        .worker_threads(places + 2)
+        .thread_name("run")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::permanent("cannot start the threads of runs").caused_by(error))
 }
 
 /// Passes signals on to the keeper.
@@ -170,23 +180,19 @@ async fn pass_on(
     }
 }
 
-/// One pulse a second, in UTC. While one is unread, another would say the same.
-async fn start_heart(keeper: Sender<News>) -> Result<JobScheduler> {
-    let broken =
-        |error| Error::permanent("cannot start the scheduler's heartbeat").caused_by(error);
-    let heart = JobScheduler::new().await.map_err(broken)?;
-    let is_unread = Arc::new(AtomicBool::new(false));
-    let beat = Beat::new_async("* * * * * *", move |_, _| {
-        if !is_unread.swap(true, Ordering::Relaxed) {
-            // The keeper is gone: the daemon is ending.
-            keeper.send(News::Pulse(Arc::clone(&is_unread))).ok();
+/// Makes the heart anew whenever the keeper misses it.
+async fn keep_beating(
+    heart: &mut Heart,
+    mut renewals: tokio::sync::mpsc::UnboundedReceiver<()>,
+) -> std::convert::Infallible {
+    while let Some(()) = renewals.recv().await {
+        match heart.renew().await {
+            Ok(()) => info!("the scheduler's heartbeat was made anew"),
+            // The keeper asks again.
+            Err(error) => warn!("{}", lamplighter_core::chain(&error)),
         }
-        Box::pin(std::future::ready(()))
-    })
-    .map_err(broken)?;
-    heart.add(beat).await.map_err(broken)?;
-    heart.start().await.map_err(broken)?;
-    Ok(heart)
+    }
+    std::future::pending().await
 }
 
 /// The configured functions with their schedules and policies.
@@ -225,7 +231,7 @@ pub fn jobs(entries: &[Entry], config: &Config) -> Result<Vec<Job>> {
     }
     if jobs.is_empty() {
         return Err(Error::config("no function is configured, so there is nothing to run")
-            .hint("add a section such as [stop-untagged] to lamplighter.toml; `lamplighter list` shows all"));
+            .hint("name the configuration with `--config`, or add a section such as [stop-untagged]; `lamplighter list` shows all"));
     }
     Ok(jobs)
 }

@@ -9,16 +9,17 @@
 
 mod decision;
 mod look;
+mod recovery;
 mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lamplighter_config::{Missed, Overlap};
+use lamplighter_config::Overlap;
 
 use decision::Tally;
 pub use decision::{Decided, Decision, Job, Known, Limit, Skip, Waiting, Why};
-use look::Planned;
+use look::{Fresh, Planned};
 pub use spread::offset;
 
 /// A slot that is looked at within this of its time was not missed. EventBridge Scheduler is as exact as that.
@@ -39,6 +40,8 @@ pub struct Planner {
     running: BTreeMap<String, usize>,
     max_runs: usize,
     limits: Vec<Limit>,
+    /// Runs that no slot set off, by function: they have places too.
+    beside: BTreeMap<String, usize>,
     /// When each function is to be looked at next, so that a look costs nothing while nothing is due.
     agenda: BTreeSet<(DateTime<Utc>, String)>,
     /// The functions with slots that wait.
@@ -54,6 +57,7 @@ impl Planner {
             running: BTreeMap::new(),
             max_runs,
             limits: vec![],
+            beside: BTreeMap::new(),
             agenda: BTreeSet::new(),
             with_waiting: BTreeSet::new(),
             last_tick: None,
@@ -65,11 +69,23 @@ impl Planner {
         self.limits = limits;
     }
 
+    /// How many runs go on that no slot set off, by function.
+    pub fn set_beside(&mut self, beside: BTreeMap<String, usize>) {
+        self.beside = beside;
+    }
+
+    /// How many runs go on, whatever set them off.
+    fn all_running(&self) -> usize {
+        let runs = self.running.values().chain(self.beside.values());
+        runs.sum()
+    }
+
     /// Whether another run of a function may go on beside those of the functions it shares something with.
     fn has_room(&self, function: &str) -> bool {
         let mut shared = self.limits.iter();
         shared.all(|limit| {
-            let runs = |name: &String| self.running(name);
+            let beside = |name: &str| self.beside.get(name).copied().unwrap_or_default();
+            let runs = |name: &String| self.running(name) + beside(name);
             !limit.functions.contains(function)
                 || limit.functions.iter().map(runs).sum::<usize>() < limit.max_runs
         })
@@ -83,7 +99,12 @@ impl Planner {
         if !known.waiting.is_empty() {
             self.with_waiting.insert(name.clone());
         }
-        let planned = Planned { job, known, next };
+        let planned = Planned {
+            job,
+            known,
+            next,
+            begun: BTreeSet::new(),
+        };
         self.agenda
             .extend(planned.due().map(|due| (due, name.clone())));
         self.jobs.insert(name, planned);
@@ -99,7 +120,11 @@ impl Planner {
         if planned.job.schedule != job.schedule {
             known.decided_until = None;
         }
+        let name = job.name.clone();
         self.add(job, known, now);
+        if let Some(changed) = self.jobs.get_mut(&name) {
+            changed.begun = planned.begun;
+        }
     }
 
     fn take(&mut self, function: &str) -> Option<Planned> {
@@ -116,29 +141,7 @@ impl Planner {
         let mut decided = Decided::default();
         if let Some(planned) = self.take(function) {
             let waiting = planned.known.waiting.into_keys();
-            Tally::of(waiting, Why::Removed).tell(function, &mut decided.decisions);
-        }
-        decided
-    }
-
-    /// Judges what was waiting when the last daemon ended as what was missed while it was down.
-    pub fn recover(&mut self, now: DateTime<Utc>) -> Decided {
-        let mut decided = Decided::default();
-        for planned in self.jobs.values_mut() {
-            let (job, waiting) = (&planned.job, &mut planned.known.waiting);
-            let lateness = |slot: &DateTime<Utc>| now - job.offset - *slot;
-            let too_late: Vec<_> = waiting
-                .extract_if(.., |slot, _| lateness(slot) > job.grace.max(ON_TIME))
-                .collect();
-            let down: Vec<_> = waiting
-                .extract_if(.., |slot, _| {
-                    job.missed == Missed::Skip && lateness(slot) > ON_TIME
-                })
-                .collect();
-            for (slots, why) in [(too_late, Why::Grace), (down, Why::Down)] {
-                let slots = slots.into_iter().map(|(slot, _)| slot);
-                Tally::of(slots, why).tell(&job.name, &mut decided.decisions);
-            }
+            Tally::of(&planned.job, waiting, Why::Removed).tell(function, &mut decided.decisions);
         }
         decided
     }
@@ -154,6 +157,22 @@ impl Planner {
     pub fn job(&self, function: &str) -> Option<(&Job, &Known)> {
         let planned = self.jobs.get(function)?;
         Some((&planned.job, &planned.known))
+    }
+
+    /// How many runs of each function go on.
+    pub fn all_runs(&self) -> &BTreeMap<String, usize> {
+        &self.running
+    }
+
+    /// After a look: the functions with a slot that could begin now if there were a place for it.
+    pub fn wanting(&self, now: DateTime<Utc>) -> BTreeSet<String> {
+        let wanting = self.waiting().filter(|planned| {
+            let is_free =
+                planned.job.overlap == Overlap::Allow || self.running(&planned.job.name) == 0;
+            let mut waiting = planned.known.waiting.values();
+            is_free && waiting.any(|waiting| waiting.is_ready(now))
+        });
+        wanting.map(|planned| planned.job.name.clone()).collect()
     }
 
     /// How many runs of a function go on.
@@ -181,7 +200,7 @@ impl Planner {
     /// The next time at which there is something to decide, unless a run ends before.
     pub fn wake(&self) -> Option<DateTime<Utc>> {
         let slots = self.agenda.first().map(|(due, _)| *due);
-        let is_free = self.running.values().sum::<usize>() < self.max_runs;
+        let is_free = self.all_running() < self.max_runs;
         let waiting = self.waiting().filter_map(|planned| {
             let may_start = is_free
                 && self.has_room(&planned.job.name)
@@ -224,7 +243,7 @@ impl Planner {
     /// Decides on every slot that has become due, and starts what can start.
     pub fn tick(&mut self, now: DateTime<Utc>) -> Decided {
         let mut decided = Decided::default();
-        let mut fresh = Vec::new();
+        let mut fresh = Fresh::new();
         for name in self.due(now) {
             let Some(planned) = self.jobs.get_mut(&name) else {
                 continue;
@@ -239,6 +258,11 @@ impl Planner {
         }
         self.start(now, &mut decided);
         // What came and could not start at once is remembered as waiting.
+        self.let_wait(fresh, &mut decided);
+        decided
+    }
+
+    fn let_wait(&self, fresh: Fresh, decided: &mut Decided) {
         for (function, slot) in fresh {
             let planned = self.jobs.get(&function);
             if let Some(waiting) = planned.and_then(|planned| planned.known.waiting.get(&slot)) {
@@ -250,14 +274,11 @@ impl Planner {
                 });
             }
         }
-        decided
     }
 
     /// Starts what waits and is ready, the longest waiting first, while there are places.
     fn start(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
-        let mut places = self
-            .max_runs
-            .saturating_sub(self.running.values().sum::<usize>());
+        let mut places = self.max_runs.saturating_sub(self.all_running());
         if places == 0 {
             return;
         }
@@ -284,14 +305,13 @@ impl Planner {
             if !self.has_room(&function) {
                 continue;
             }
+            let Some(planned) = self.jobs.get_mut(&function) else {
+                continue;
+            };
             places -= 1;
-            let planned = self.jobs.get_mut(&function);
-            let waiting = planned.and_then(|planned| planned.known.waiting.remove(&slot));
-            if self
-                .jobs
-                .get(&function)
-                .is_none_or(|planned| planned.known.waiting.is_empty())
-            {
+            let waiting = planned.known.waiting.remove(&slot);
+            planned.begins(slot);
+            if planned.known.waiting.is_empty() {
                 self.with_waiting.remove(&function);
             }
             *self.running.entry(function.clone()).or_default() += 1;

@@ -177,6 +177,44 @@ fn what_fell_into_a_downtime_goes_by_the_missed_policy() {
 }
 
 #[test]
+fn of_what_was_missed_one_is_run_even_if_the_slot_that_is_due_now_is_left_out() {
+    // As after half an hour of sleep with a run that goes on.
+    for (overlap, expected, after) in [
+        (
+            Overlap::Skip,
+            "skip 2 09:10:00..09:20:00 (collapsed); skip 1 09:40:00..09:40:00 (busy); 09:30:00 waits until 09:40:55",
+            "start 09:30:00 for 3",
+        ),
+        (
+            Overlap::QueueOne,
+            "skip 3 09:10:00..09:30:00 (collapsed); 09:40:00 waits until 09:40:00",
+            "start 09:40:00 for 3",
+        ),
+        (
+            Overlap::Replace,
+            "skip 3 09:10:00..09:30:00 (collapsed); replace; 09:40:00 waits until 09:40:00",
+            "start 09:40:00 for 3",
+        ),
+        (
+            Overlap::Allow,
+            "skip 3 09:10:00..09:30:00 (collapsed); start 09:40:00 for 3",
+            "",
+        ),
+    ] {
+        let mut planner = Planner::new(4);
+        let job = Job {
+            overlap,
+            ..job("f", "rate(10 minutes)")
+        };
+        planner.add(job, known("08:50:00"), at("09:00:00"));
+        assert_eq!(look(&mut planner, "09:00:00"), "start 09:00:00");
+        assert_eq!(look(&mut planner, "09:40:10"), expected, "{overlap:?}");
+        planner.ended("f");
+        assert_eq!(look(&mut planner, "09:41:00"), after, "{overlap:?}");
+    }
+}
+
+#[test]
 fn of_too_many_missed_slots_the_last_hundred_are_made_up_for() {
     let mut planner = Planner::new(4);
     let job = Job {
@@ -371,6 +409,12 @@ fn a_clock_that_goes_back_decides_again_and_one_that_goes_forward_has_missed() {
     assert_eq!(look(&mut planner, "09:30:00"), "start 11:00:00 for 1");
     planner.ended("f");
     assert_eq!(look(&mut planner, "10:00:00"), "start 10:00:00");
+    // What has run does not come again, and what goes on keeps nothing from coming.
+    assert_eq!(look(&mut planner, "09:59:59"), "");
+    assert_eq!(look(&mut planner, "10:00:00"), "");
+    assert_eq!(look(&mut planner, "11:00:00"), "");
+    planner.ended("f");
+    assert_eq!(look(&mut planner, "12:00:00"), "start 12:00:00");
 }
 
 #[test]

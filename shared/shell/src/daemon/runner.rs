@@ -70,7 +70,9 @@ pub(super) async fn run(order: Order) -> Ran {
         attempt += 1;
         let invocation = invocation(&start, event.as_ref(), attempt, cancel.child_token());
         let stop = invocation.cancel.clone();
-        let work = (entry.run)(Arc::clone(&settings), invocation);
+        let settings_of_run = Arc::clone(&settings);
+        // What makes the work is a part of it: it may panic as well.
+        let work = async move { (entry.run)(settings_of_run, invocation).await };
         let task = match tail.clone() {
             Some(tail) => tokio::spawn(async move { tail.of(work).await }),
             None => tokio::spawn(work),

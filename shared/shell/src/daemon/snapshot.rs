@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use lamplighter_core::{Mode, Result};
+use lamplighter_core::{Mode, Result, Trigger};
 use serde::Serialize;
 
 use super::consumers::QueueRow;
@@ -218,6 +218,14 @@ impl FunctionStatus {
         })
     }
 
+    /// Whether every queue's last delivery ended well, and one of them after this run.
+    fn has_delivered_since(&self, run: &RunRow) -> bool {
+        let rows = || self.queues.iter().filter_map(|queue| queue.row.as_ref());
+        let ended_at = run.finished_at.unwrap_or(run.started_at);
+        rows().all(|row| row.last_failed_at.is_none() || row.last_done_at > row.last_failed_at)
+            && rows().any(|row| row.last_done_at.is_some_and(|done_at| done_at > ended_at))
+    }
+
     /// Queues from which nothing comes.
     fn queue_troubles(&self) -> impl Iterator<Item = String> {
         self.queues.iter().filter_map(|queue| {
@@ -240,10 +248,14 @@ impl FunctionStatus {
                 paused.why
             ));
         }
-        // A slot that somebody else has run, or that was cut off, says nothing about the function.
-        let is_telling = |run: &&RunRow| {
-            run.outcome
-                .is_some_and(|outcome| !matches!(outcome, Outcome::Taken | Outcome::Interrupted))
+        // A slot that somebody else has run, or that was cut off, says nothing about the function. Nor does a delivery
+        // that failed when others have ended well since: those have no row.
+        let is_telling = |run: &&RunRow| match run.outcome {
+            None | Some(Outcome::Taken | Outcome::Interrupted) => false,
+            Some(outcome) => {
+                let is_event = run.trigger == Trigger::Event;
+                !(is_event && outcome.is_failure() && self.has_delivered_since(run))
+            }
         };
         let last = self.runs.iter().find(is_telling)?;
         let outcome = last.outcome.filter(|outcome| outcome.is_failure())?;

@@ -5,6 +5,7 @@
 //! at the start is survived like a later one.
 
 mod queues;
+mod reader;
 mod totals;
 mod write;
 
@@ -19,6 +20,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavio
 use super::consumers::QueueRow;
 use super::planner::{Known, Skip, Waiting, Why};
 use super::store::{Host, JobRow, Outcome, Paused, Reload, RunRow, Store, Totals, Write};
+use reader::Copy;
 
 /// The ledger's file in the state directory.
 pub const FILE: &str = "lamplighter.sqlite";
@@ -91,59 +93,6 @@ impl Sqlite {
         }
     }
 
-    /// The ledger of a state directory for reading only, also for another user, and also while no daemon runs.
-    /// `None` where no daemon has run.
-    pub fn read_only(state_dir: &Path) -> Result<Option<Self>> {
-        let path = state_dir.join(FILE);
-        match std::fs::metadata(&path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(cannot("read", &path, error)),
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let uri = |path: &Path, more: &str| {
-            let path = path.display().to_string();
-            let path = path
-                .replace('%', "%25")
-                .replace('?', "%3f")
-                .replace('#', "%23");
-            format!("file:{path}{more}")
-        };
-        let opened = |uri: &str| -> rusqlite::Result<Connection> {
-            let connection = Connection::open_with_flags(uri, flags)?;
-            connection.busy_timeout(PATIENCE)?;
-            // The first read is what fails where the files beside the ledger cannot be used, and in a ledger of a
-            // version without this table.
-            connection.query_row("SELECT count(*) FROM queues", [], |_| Ok(()))?;
-            Ok(connection)
-        };
-        let found = |connection, copy| {
-            Ok(Some(Self {
-                path: path.clone(),
-                connection: Some(connection),
-                seen: None,
-                _copy: copy,
-            }))
-        };
-        if let Ok(connection) = opened(&uri(&path, "")) {
-            return found(connection, None);
-        }
-        // After a clean stop there is no WAL, and another user cannot make one: then nothing changes the file either.
-        let wal = beside(&path, "-wal");
-        if !wal.exists()
-            && let Ok(connection) = opened(&uri(&path, "?immutable=1"))
-        {
-            return found(connection, None);
-        }
-        // A WAL that nobody has put in order, or a ledger that no daemon of this version has opened: read a copy, which
-        // is brought up to date.
-        let copy = Copy::of(&path).map_err(|error| cannot("copy", &path, error))?;
-        match open(&copy.folder.join(FILE)) {
-            Ok(connection) => found(connection, Some(copy)),
-            Err(error) => Err(cannot("read", &path, error)),
-        }
-    }
-
     fn connection(&mut self) -> Result<&mut Connection> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -152,9 +101,25 @@ impl Sqlite {
         Ok(self.connection.insert(connection))
     }
 
+    /// Reads. What cannot be opened for writing, on a full disk or in a folder that only others may write, is read as
+    /// anybody can.
     fn read<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let path = self.path.clone();
-        read(self.connection()?).map_err(|error| cannot("read", &path, error))
+        let unread = |error| cannot("read", &path, error);
+        let refused = match self.connection() {
+            Ok(connection) => return read(connection).map_err(unread),
+            Err(refused) => refused,
+        };
+        // There is no connection whose locks a copy could lose.
+        match Self::reader(&path, true) {
+            Ok(Some(Self {
+                connection: Some(connection),
+                _copy,
+                ..
+            })) => read(&connection).map_err(unread),
+            // Why it cannot be opened says more than why its copy cannot.
+            Ok(_) | Err(_) => Err(refused),
+        }
     }
 }
 
@@ -192,14 +157,16 @@ fn open(path: &Path) -> Result<Connection> {
 }
 
 impl Store for Sqlite {
-    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+    fn write_all(&mut self, writes: &[Write]) -> Result<BTreeSet<String>> {
         let path = self.path.clone();
         let connection = self.connection()?;
         let mut done_before = BTreeSet::new();
         let mut written = || -> rusqlite::Result<()> {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            done_before = write::apply(&transaction, write)?;
+            for write in writes {
+                done_before.extend(write::apply(&transaction, write)?);
+            }
             transaction.commit()
         };
         written().map_err(|error| cannot("write", &path, error))?;
@@ -407,44 +374,10 @@ fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(ending);
-    beside.into()
-}
-
 fn cannot(
     verb: &str,
     path: &Path,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
     Error::permanent(format!("cannot {verb} the ledger `{}`", path.display())).caused_by(error)
-}
-
-/// A copy of a ledger and its WAL, in a folder of its own that goes away with it.
-#[derive(Debug)]
-struct Copy {
-    folder: PathBuf,
-}
-
-impl Copy {
-    fn of(path: &Path) -> std::io::Result<Self> {
-        let name = format!("lamplighter-{}", ulid::Ulid::generate());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder)?;
-        let copy = Self { folder };
-        std::fs::copy(path, copy.folder.join(FILE))?;
-        let wal = beside(path, "-wal");
-        if wal.exists() {
-            std::fs::copy(wal, copy.folder.join(format!("{FILE}-wal")))?;
-        }
-        Ok(copy)
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // It is in the folder for what may go away.
-        std::fs::remove_dir_all(&self.folder).ok();
-    }
 }

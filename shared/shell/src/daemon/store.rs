@@ -291,8 +291,14 @@ impl Durations {
 
 /// What the daemon remembers.
 pub trait Store: Send {
-    /// Makes a change, durably. Answers the ids of the runs that may not begin, because their slot has been run.
-    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>>;
+    /// Makes changes in this order, all of them or none, durably. Answers the ids of the runs that may not begin, because
+    /// their slot has been run.
+    fn write_all(&mut self, writes: &[Write]) -> Result<BTreeSet<String>>;
+
+    /// Makes one change.
+    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
+        self.write_all(std::slice::from_ref(write))
+    }
 
     /// Every function that has ever been seen.
     fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>>;

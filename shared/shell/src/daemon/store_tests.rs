@@ -1,6 +1,7 @@
 //! Both ledgers, by the same tests; and what only the one on disk can do.
 
 mod queues;
+pub(super) mod witness;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -318,6 +319,48 @@ fn what_was_written_is_there_for_the_next_process_and_for_a_reader() {
         next.runs(None, 9).expect("read")[0].outcome,
         Some(Outcome::Ok)
     );
+}
+
+#[test]
+fn in_the_process_that_writes_it_a_ledger_is_never_copied() {
+    let folder = Folder::new();
+    // As before the daemon has opened it: there are no tables yet.
+    std::fs::write(folder.0.join(FILE), []).expect("written");
+    let beside = Sqlite::read_beside_the_writer(&folder.0);
+    beside.expect_err("it can only be read as a copy, and is not");
+    let mut other = Sqlite::read_only(&folder.0)
+        .expect("read")
+        .expect("a ledger");
+    assert_eq!(other.runs(None, 9).expect("read"), []);
+
+    let mut daemon = Sqlite::new(&folder.0);
+    seen(&mut daemon);
+    daemon.write(&start("a", at("09:00:00"))).expect("written");
+    let mut beside = Sqlite::read_beside_the_writer(&folder.0)
+        .expect("read")
+        .expect("a ledger");
+    assert_eq!(beside.runs(None, 9).expect("read")[0].run_id, "a");
+}
+
+#[test]
+fn changes_that_are_made_together_are_all_made_or_none() {
+    let folder = Folder::new();
+    let mut store = Sqlite::new(&folder.0);
+    seen(&mut store);
+    let delivery = |run_id: &str| Write::Delivery {
+        run: begin(run_id, at("09:00:00")),
+        panics: 0,
+        pause: None,
+    };
+    let both = [delivery("a"), delivery("b")];
+    store.write_all(&both).expect("written");
+    let again = [delivery("c"), delivery("a")];
+    store
+        .write_all(&again)
+        .expect_err("there is one with this id");
+    let runs = store.runs(None, 9).expect("read");
+    let ids: Vec<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+    assert_eq!(ids, ["b", "a"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the daemon tells systemd: that it is ready, reads its configuration again, stops, and lives.
 //!
 //! <https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html>. Without systemd, that is without
-//! `NOTIFY_SOCKET`, all of it does nothing. The watchdog is fed on the heartbeat's pulse by the thread that plans, so
-//! that a planner that hangs and a heart that stands still both end in a restart.
+//! `NOTIFY_SOCKET`, all of it does nothing. The watchdog is fed by the thread that plans, on the heartbeat's pulse or,
+//! while that is made anew, without it: so a planner that hangs ends in a restart, and so does a heart that cannot be
+//! made to beat again, but not a clock that was set back.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,7 @@ impl Supervisor {
         ]);
     }
 
-    /// The planner has looked at the clock, on the heart's pulse.
+    /// The planner has looked at the clock.
     pub(super) fn alive(&mut self, status: &str) {
         let is_due = self.watchdog.is_some_and(|every| {
             self.fed_at

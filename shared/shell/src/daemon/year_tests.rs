@@ -1,112 +1,67 @@
 //! A virtual year: many functions, four zones, stops and jumps of the clock, and every slot accounted for.
 
+mod account;
+mod claims;
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lamplighter_config::Overlap;
 
 use super::memory::Memory;
-use super::planner::{Job, Skip, Why};
+use super::planner::{Job, Why};
 use super::sqlite::Sqlite;
 use super::store::Store;
 use super::store_tests::Folder;
-use machine::{Dice, Virtual, Witness, jobs, start_of_year};
+use super::store_tests::witness::Witness;
+use account::{Account, Told};
+use claims::Claims;
+use machine::{Dice, Virtual, jobs, start_of_year};
 
-/// How many slots there were, ran, and were left out.
-#[derive(Debug, Default, PartialEq)]
-struct Account {
-    slots: usize,
-    ran: usize,
-    left_out: usize,
-}
+/// Which slots of each function began, how often.
+type Began = HashMap<String, BTreeMap<DateTime<Utc>, u32>>;
 
-/// Checks that every slot of a function was run once or left out with a reason, and nothing else was run.
-fn account(
-    job: &Job,
-    until: DateTime<Utc>,
-    ran: &BTreeMap<DateTime<Utc>, u32>,
-    left_out: &[Skip],
-    waiting: &dyn Fn(DateTime<Utc>) -> bool,
-) -> Account {
-    let mut account = Account::default();
-    let (from, until) = (start_of_year() - job.offset, until - job.offset);
-    let span = (Bound::Excluded(from), Bound::Included(until));
-    let mut unknown = ran.range(span).count();
-    let left_out = merged(left_out);
-    for slot in job.schedule.between(from, until) {
-        account.slots += 1;
-        if let Some(times) = ran.get(&slot) {
-            assert_eq!(*times, 1, "{} ran {slot} {times} times", job.name);
-            account.ran += 1;
-            unknown -= 1;
-        } else if left_out
-            .range(..=slot)
-            .next_back()
-            .is_some_and(|(_, last)| slot <= *last)
-        {
-            account.left_out += 1;
-        } else {
-            assert!(waiting(slot), "{} lost {slot}: {job:?}", job.name);
-        }
-    }
-    assert_eq!(unknown, 0, "{} ran what is no slot", job.name);
-    account
-}
-
-/// The spans of what was left out, without overlaps: from the first slot of each to its last.
-fn merged(skips: &[Skip]) -> BTreeMap<DateTime<Utc>, DateTime<Utc>> {
-    let mut sorted: Vec<_> = skips.iter().map(|skip| (skip.first, skip.last)).collect();
-    sorted.sort();
-    let mut merged: BTreeMap<DateTime<Utc>, DateTime<Utc>> = BTreeMap::new();
-    for (first, last) in sorted {
-        match merged.last_entry() {
-            Some(mut before) if *before.get() >= first => {
-                let furthest = last.max(*before.get());
-                before.insert(furthest);
-            }
-            _ => {
-                merged.insert(first, last);
-            }
-        }
-    }
-    merged
-}
-
-/// Lets time pass, and answers what ran of each function, how often.
+/// Lets time pass, and answers what began by each daemon. Those that share claims ask for each slot.
 fn live(
     daemons: &mut [Virtual],
     until: DateTime<Utc>,
-) -> HashMap<String, BTreeMap<DateTime<Utc>, u32>> {
-    let mut ran: HashMap<String, BTreeMap<DateTime<Utc>, u32>> = HashMap::new();
-    let mut claims: BTreeSet<(String, DateTime<Utc>)> = BTreeSet::new();
-    let is_shared = daemons.len() > 1;
+    mut claims: Option<&mut Claims>,
+) -> Vec<Began> {
+    let mut began = vec![Began::new(); daemons.len()];
+    let mut next = start_of_year();
     loop {
-        let next = daemons.iter().map(Virtual::next).min().expect("a daemon");
+        // What could have begun earlier, had the slot before been known to be taken, begins now.
+        next = next.max(daemons.iter().map(Virtual::next).min().expect("a daemon"));
         if next >= until {
-            return ran;
+            return began;
         }
-        for daemon in daemons.iter_mut().filter(|daemon| daemon.next() <= next) {
-            for run in daemon.step(next) {
-                let slot = run.slot.expect("a scheduled run");
-                if is_shared && !claims.insert((run.function.clone(), slot)) {
-                    daemon.is_taken(&run, next);
-                    continue;
+        for (daemon, began) in daemons.iter_mut().zip(&mut began) {
+            if daemon.next() > next {
+                continue;
+            }
+            let runs = daemon.step(next);
+            for (run_id, gone) in daemon.gone.drain(..) {
+                if let Some(claims) = &mut claims {
+                    claims.is_gone(&run_id, gone);
                 }
-                *ran.entry(run.function)
-                    .or_default()
-                    .entry(slot)
-                    .or_default() += 1;
+            }
+            for run in runs {
+                let slot = run.slot.expect("a scheduled run");
+                let of_function = began.entry(run.function.clone()).or_default();
+                *of_function.entry(slot).or_default() += 1;
+                if let Some(claims) = &mut claims
+                    && !claims.claim(&run, daemon.clock(next))
+                {
+                    daemon.is_taken(&run, next);
+                }
             }
         }
     }
 }
 
 /// What one daemon did: every slot accounted for, and nothing missed but while it was down.
-fn check(daemon: &mut Virtual, until: DateTime<Utc>) -> Account {
-    let ran = live(std::slice::from_mut(daemon), until);
+fn account(daemon: &mut Virtual, began: &Began, until: DateTime<Utc>) -> Account {
     let left_out = daemon.witness.left_out();
     let rows = daemon.witness.jobs().expect("read");
     let looks: BTreeSet<_> = daemon.gaps.iter().map(|(_, to)| *to).collect();
@@ -118,25 +73,31 @@ fn check(daemon: &mut Virtual, until: DateTime<Utc>) -> Account {
         );
     }
     let mut total = Account::default();
+    let (no_skips, no_runs) = (vec![], BTreeMap::new());
     for job in &daemon.jobs {
-        let nothing = vec![];
-        let skips = left_out.get(&job.name).unwrap_or(&nothing);
-        let none = BTreeMap::new();
-        let waiting = |slot| rows[&job.name].known.waiting.contains_key(&slot);
-        // What is down or jumped at the end is looked at in the year after.
-        let until = daemon.last_look.min(until);
-        let one = account(
+        let told = Told {
             job,
-            until,
-            ran.get(&job.name).unwrap_or(&none),
-            skips,
-            &waiting,
-        );
+            from: daemon.from,
+            // What is down or jumped at the end is looked at in the year after.
+            until: daemon.last_look.min(until),
+            began: began.get(&job.name).unwrap_or(&no_runs),
+            left_out: left_out.get(&job.name).unwrap_or(&no_skips),
+            waiting: &|slot| rows[&job.name].known.waiting.contains_key(&slot),
+            again: &daemon.again,
+        };
+        let one = told.account().unwrap_or_else(|wrong| panic!("{wrong}"));
         total.slots += one.slots;
         total.ran += one.ran;
         total.left_out += one.left_out;
+        total.waiting += one.waiting;
     }
+    assert_eq!(total.ran, total.slots - total.left_out - total.waiting);
     total
+}
+
+fn check(daemon: &mut Virtual, until: DateTime<Utc>) -> Account {
+    let began = live(std::slice::from_mut(daemon), until, None);
+    account(daemon, &began[0], until)
 }
 
 const MIXED: [(u64, &str); 4] = [
@@ -160,6 +121,7 @@ fn a_year_of_a_thousand_functions_with_stops_and_jumps_of_the_clock() {
     );
     assert!(account.ran > account.slots * 3 / 5, "{account:?}");
     assert!(daemon.gaps.len() > 30, "{}", daemon.gaps.len());
+    assert!(daemon.again.len() > 5, "{}", daemon.again.len());
 }
 
 #[test]
@@ -174,63 +136,84 @@ fn without_misfortunes_and_with_time_for_all_every_slot_runs() {
     assert!(account.slots > 20_000, "{account:?}");
 }
 
-#[test]
-fn three_daemons_on_one_claim_store_run_each_slot_once() {
-    let mut dice = Dice(5);
-    let jobs = jobs(100, &MIXED, &mut dice);
-    let mut daemons: Vec<Virtual> = (0..3)
-        .map(|number| {
-            let witness = Witness::of(Memory::default());
-            let mut daemon = Virtual::new(witness, jobs.clone(), 50, 6 + number, 48);
-            // Their clocks differ by up to ten minutes, until something sets them.
-            daemon.skew = TimeDelta::minutes(10) * (i32::try_from(number).expect("three") - 1);
-            daemon
-        })
-        .collect();
-    let until = start_of_year() + TimeDelta::days(365);
-    let ran = live(&mut daemons, until);
-    let left_out: Vec<_> = daemons
-        .iter()
-        .map(|daemon| daemon.witness.left_out())
-        .collect();
-    let last_look = daemons
-        .iter()
-        .map(|daemon| daemon.last_look)
-        .min()
-        .expect("three");
-    let mut total = Account::default();
-    for job in &jobs {
-        let none = BTreeMap::new();
-        let ran = ran.get(&job.name).unwrap_or(&none);
-        for (number, skips) in left_out.iter().enumerate() {
-            // By the account of each of them: what none of all ran, this one left out with a reason.
-            let nothing = vec![];
-            let skips = skips.get(&job.name).unwrap_or(&nothing);
-            let rows = daemons[number].witness.clone().jobs().expect("read");
-            let waiting = |slot| rows[&job.name].known.waiting.contains_key(&slot);
-            let began_late = start_of_year() + TimeDelta::minutes(10);
-            let known = |slot| slot + job.offset <= began_late || waiting(slot);
-            let one = account(job, last_look.min(until), ran, skips, &known);
-            if number == 0 {
-                total.slots += one.slots;
-                total.ran += one.ran;
-                total.left_out += one.left_out;
+/// Three daemons with the same functions, whose clocks are so far apart.
+fn three(jobs: &[Job], apart: TimeDelta, misfortune_every: u64) -> Vec<Virtual> {
+    let one = |number: i32| {
+        let witness = Witness::of(Memory::default());
+        let seed = 6 + u64::from(number.unsigned_abs());
+        let mut daemon = Virtual::new(witness, jobs.to_vec(), 50, seed, misfortune_every);
+        daemon.skew = apart * (number - 1);
+        daemon.from = daemon.clock(start_of_year());
+        daemon.fails_one_in = 20;
+        daemon
+    };
+    (0..3).map(one).collect()
+}
+
+/// Lets them live, and checks each by its own account and all together by their claims.
+fn share(daemons: &mut [Virtual], days: i64) -> Claims {
+    let until = start_of_year() + TimeDelta::days(days);
+    let mut claims = Claims::default();
+    let began = live(daemons, until, Some(&mut claims));
+    let mut begun = 0;
+    for (daemon, began) in daemons.iter_mut().zip(&began) {
+        let account = account(daemon, began, until);
+        assert!(account.ran > account.slots / 2, "{account:?}");
+        let runs = began.values().flat_map(BTreeMap::values);
+        begun += runs.map(|times| u64::from(*times)).sum::<u64>();
+        for (function, slots) in began {
+            for slot in slots.keys() {
+                assert!(claims.is_claimed(&(function.clone(), *slot)));
             }
         }
     }
-    // Together they are down less than one of them.
-    assert!(total.ran > total.slots * 4 / 5, "{total:?}");
+    assert_eq!(
+        begun,
+        claims.began + claims.taken,
+        "each asked for each slot"
+    );
+    claims
+}
+
+#[test]
+fn three_daemons_with_a_thousand_functions_on_one_claim_store_run_each_slot_to_its_end_once() {
+    let mut dice = Dice(5);
+    let jobs = jobs(1_000, &MIXED, &mut dice);
+    // Their clocks differ by up to twenty minutes, and by hours after a misfortune.
+    let mut daemons = three(&jobs, TimeDelta::minutes(10), 48);
+    let claims = share(&mut daemons, 45);
+    let done = claims.done();
+    assert!(done > 15_000, "{done}");
+    assert!(claims.taken > done, "most slots are asked for three times");
+    assert!(claims.after_failure > 100, "{}", claims.after_failure);
+    assert!(claims.after_expiry > 0, "{}", claims.after_expiry);
+}
+
+#[test]
+fn three_daemons_whose_clocks_are_nearly_right_never_run_a_slot_at_the_same_time() {
+    let mut dice = Dice(9);
+    let jobs = jobs(300, &MIXED, &mut dice);
+    // A claim holds a minute longer than its run may take.
+    let mut daemons = three(&jobs, TimeDelta::seconds(25), 12);
+    daemons
+        .iter_mut()
+        .for_each(|daemon| daemon.has_jumps = false);
+    let claims = share(&mut daemons, 60);
+    let done = claims.done();
+    assert!(done > 5_000, "{done}");
+    assert_eq!(claims.at_once.len(), 0, "{:?}", claims.at_once);
+    assert!(claims.after_failure > 100, "{}", claims.after_failure);
 }
 
 #[test]
 fn a_day_on_the_ledger_on_disk() {
     let folder = Folder::new();
     let mut dice = Dice(7);
-    let jobs = jobs(20, &[(1, "rate(30 minutes)")], &mut dice);
+    let jobs = jobs(60, &[(1, "rate(30 minutes)")], &mut dice);
     let witness = Witness::of(Sqlite::new(&folder.0));
-    let mut daemon = Virtual::new(witness, jobs, 10, 8, 2);
+    let mut daemon = Virtual::new(witness, jobs, 30, 8, 2);
     let account = check(&mut daemon, start_of_year() + TimeDelta::days(1));
-    assert!(account.slots > 800 && account.ran > 300, "{account:?}");
+    assert!(account.slots > 2_400 && account.ran > 900, "{account:?}");
     assert_eq!(
         daemon.witness.runs(None, 10_000).expect("read").len(),
         daemon.begun,

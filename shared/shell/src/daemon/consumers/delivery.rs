@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use lamplighter_aws::sqs::{Message, Queue};
 use lamplighter_core::{Mode, RecordOutcome, RecordRow, Trigger, chain};
 use lamplighter_events::Envelope;
@@ -14,6 +15,8 @@ use ulid::Ulid;
 
 use super::{Counts, QueueEvent, Shared};
 use crate::daemon::dispatcher::End;
+use crate::daemon::keeper::ending::lost;
+use crate::daemon::places::Place;
 use crate::daemon::runner::{self, Order, Ran};
 use crate::daemon::store::{Outcome, RunRow};
 use crate::intake::reply::message_of;
@@ -29,14 +32,30 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
 /// The longest time a message that is to come again is hidden.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(900);
 
+/// A message that somebody else works on comes this much later than he must have lost it.
+const AFTER_LEASE: Duration = Duration::from_secs(2);
+
+/// SQS hides a message for twelve hours at most, counted from its receive; a little of it has passed.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+const LONGEST_HIDING: Duration = Duration::from_secs(11 * 3_600);
+
 /// How often a deletion is tried.
 const DELETIONS: u32 = 3;
 
 /// Runs the function with the messages, and settles each of them.
 pub(super) async fn deliver(shared: &Shared, queue: &Queue, messages: Vec<Message>) {
+    let mut in_work = InWork {
+        shared,
+        messages: messages.len(),
+        begun: None,
+    };
+    let Some(place) = place(shared, queue, &messages).await else {
+        return give_back(shared, queue, &messages).await;
+    };
     let mut row = begun(shared);
+    in_work.begun = Some(row.clone());
     let ran = match envelope(queue, &messages) {
-        Ok(event) => run(shared, queue, &messages, row.clone(), event).await,
+        Ok(event) => run(shared, queue, &messages, row.clone(), (event, place)).await,
         Err(reason) => failed(Outcome::Failed, reason),
     };
     let counts = settle(shared, queue, &messages, &ran).await;
@@ -49,11 +68,77 @@ pub(super) async fn deliver(shared: &Shared, queue: &Queue, messages: Vec<Messag
     row.outcome = Some(ran.end.outcome);
     row.detail = ran.end.detail;
     row.summary = ran.end.summary;
-    // First the word, then the count: while something is in work, the keeper listens.
-    let run = Box::new(row);
-    let others = shared.in_work.load(Ordering::Relaxed) - messages.len();
-    shared.tell_beside(QueueEvent::Delivered { run, counts }, others);
-    shared.in_work.fetch_sub(messages.len(), Ordering::Relaxed);
+    in_work.ended(row, counts);
+}
+
+/// Messages in work, until this is dropped. A delivery that panics is told like any other.
+struct InWork<'a> {
+    shared: &'a Shared,
+    messages: usize,
+    /// The delivery, from its begin until its end is told.
+    begun: Option<RunRow>,
+}
+
+impl InWork<'_> {
+    fn ended(&mut self, row: RunRow, counts: Counts) {
+        self.begun = None;
+        let run = Box::new(row);
+        let others = self.shared.in_work.load(Ordering::Relaxed) - self.messages;
+        self.shared
+            .tell_beside(QueueEvent::Delivered { run, counts }, others);
+    }
+}
+
+impl Drop for InWork<'_> {
+    fn drop(&mut self) {
+        if let Some(mut row) = self.begun.take() {
+            self.shared.failures.fetch_add(1, Ordering::Relaxed);
+            let end = lost();
+            row.finished_at = Some(row.started_at);
+            row.outcome = Some(end.outcome);
+            row.detail = end.detail;
+            // Nobody holds on to them any more: they come again.
+            let counts = Counts {
+                deliveries: 1,
+                failed: 1,
+                retried: self.messages as u64,
+                ..Counts::default()
+            };
+            self.ended(row, counts);
+        }
+        // First the word, then the count: while something is in work, the keeper listens.
+        let in_work = &self.shared.in_work;
+        in_work.fetch_sub(self.messages, Ordering::Relaxed);
+    }
+}
+
+/// Waits for a place among all runs of the daemon, and holds on to the messages meanwhile. `None`: the daemon stops, and
+/// begins nothing any more.
+async fn place(shared: &Shared, queue: &Queue, messages: &[Message]) -> Option<Place> {
+    let mut taking = std::pin::pin!(shared.all_places.take(shared.entry.name));
+    loop {
+        tokio::select! {
+            biased;
+            place = &mut taking => return Some(place),
+            () = shared.stop.cancelled() => return None,
+            () = tokio::time::sleep(VISIBILITY / 2) => hold(shared, queue, messages).await,
+        }
+    }
+}
+
+/// Puts messages into the queue again with which nothing was done.
+async fn give_back(shared: &Shared, queue: &Queue, messages: &[Message]) {
+    let all: Vec<_> = messages
+        .iter()
+        .map(|message| (message, Duration::ZERO))
+        .collect();
+    hide(shared, queue, &all).await;
+    let count = messages.len();
+    let others = shared.in_work.load(Ordering::Relaxed) - count;
+    let given_back = QueueEvent::GivenBack {
+        messages: count as u64,
+    };
+    shared.tell_beside(given_back, others);
 }
 
 fn begun(shared: &Shared) -> RunRow {
@@ -101,7 +186,7 @@ async fn run(
     queue: &Queue,
     messages: &[Message],
     start: RunRow,
-    event: Envelope,
+    (event, place): (Envelope, Place),
 ) -> Ran {
     let settings = std::sync::Arc::clone(&shared.settings.borrow());
     let limit = settings
@@ -110,22 +195,27 @@ async fn run(
         .map_or(0, |section| u64::from(section.timeout_secs));
     // A run that blocks its thread may go on for longer than anybody holds on to its messages.
     let last_hold = Instant::now() + Duration::from_secs(limit) + 2 * TIME_TO_END;
-    let mut task = shared.runs.spawn(runner::run(Order {
+    let order = Order {
         entry: shared.entry,
         settings,
         start,
         event: Some(event),
         tail: None,
         cancel: shared.cancel.child_token(),
-    }));
-    let held: Vec<(&Message, Duration)> = messages
-        .iter()
-        .map(|message| (message, VISIBILITY))
-        .collect();
+    };
+    let mut task = shared.runs.spawn(async move {
+        // A run that cannot be ended keeps its place.
+        let _place = place;
+        runner::run(order).await
+    });
     loop {
         tokio::select! {
             joined = &mut task => return joined.unwrap_or_else(|error| {
-                failed(Outcome::Interrupted, format!("the run was lost: {error}"))
+                let outcome = match error.is_panic() {
+                    true => Outcome::Panicked,
+                    false => Outcome::Interrupted,
+                };
+                failed(outcome, format!("the run was lost: {error}"))
             }),
             () = tokio::time::sleep(VISIBILITY / 2) => {}
         }
@@ -138,22 +228,31 @@ async fn run(
             let lost = "it cannot be ended, and its messages were given up".to_owned();
             return failed(Outcome::Timeout, lost);
         }
-        match queue.set_visibility(&held).await {
-            Ok(lost) if lost.is_empty() => {}
-            Ok(lost) => warn!(
-                function = shared.entry.name,
-                queue = shared.queue.url,
-                messages = lost.len(),
-                "messages in work may come again: the hold on them was lost"
-            ),
-            // There is half of the time left for another attempt or two by the SDK; then they come again.
-            Err(error) => warn!(
-                function = shared.entry.name,
-                queue = shared.queue.url,
-                "messages in work may come again: {}",
-                chain(&error)
-            ),
-        }
+        hold(shared, queue, messages).await;
+    }
+}
+
+/// Hides messages in work for another while.
+async fn hold(shared: &Shared, queue: &Queue, messages: &[Message]) {
+    let held: Vec<(&Message, Duration)> = messages
+        .iter()
+        .map(|message| (message, VISIBILITY))
+        .collect();
+    match queue.set_visibility(&held).await {
+        Ok(lost) if lost.is_empty() => {}
+        Ok(lost) => warn!(
+            function = shared.entry.name,
+            queue = shared.queue.url,
+            messages = lost.len(),
+            "messages in work may come again: the hold on them was lost"
+        ),
+        // There is half of the time left for another attempt or two by the SDK; then they come again.
+        Err(error) => warn!(
+            function = shared.entry.name,
+            queue = shared.queue.url,
+            "messages in work may come again: {}",
+            chain(&error)
+        ),
     }
 }
 
@@ -175,6 +274,7 @@ async fn settle(shared: &Shared, queue: &Queue, messages: &[Message], ran: &Ran)
     };
     let rows = ran.run.as_ref().map_or(&[][..], |run| &run.records);
     let fates = fates(rows);
+    let held = held(rows);
     let mut settled = Vec::new();
     let mut again = Vec::new();
     for message in messages {
@@ -188,7 +288,7 @@ async fn settle(shared: &Shared, queue: &Queue, messages: &[Message], ran: &Ran)
                 let wait = match ran.end.outcome {
                     // Somebody else may take it at once.
                     Outcome::Interrupted => Duration::ZERO,
-                    _ => back_off(message),
+                    _ => wait_of(message, held.get(message.id.as_str()), shared.now()),
                 };
                 again.push((message, wait));
                 continue;
@@ -198,8 +298,14 @@ async fn settle(shared: &Shared, queue: &Queue, messages: &[Message], ran: &Ran)
         settled.push(message);
     }
     delete(shared, queue, &settled).await;
-    if !again.is_empty()
-        && let Err(error) = queue.set_visibility(&again).await
+    hide(shared, queue, &again).await;
+    counts
+}
+
+/// Says when messages come again.
+async fn hide(shared: &Shared, queue: &Queue, messages: &[(&Message, Duration)]) {
+    if !messages.is_empty()
+        && let Err(error) = queue.set_visibility(messages).await
     {
         warn!(
             function = shared.entry.name,
@@ -208,7 +314,6 @@ async fn settle(shared: &Shared, queue: &Queue, messages: &[Message], ran: &Ran)
             chain(&error)
         );
     }
-    counts
 }
 
 async fn delete(shared: &Shared, queue: &Queue, messages: &[&Message]) {
@@ -261,6 +366,29 @@ fn fates(rows: &[RecordRow]) -> BTreeMap<&str, Fate> {
         *known = fate.max(*known);
     }
     fates
+}
+
+/// Until when somebody else holds a record of each message, for those where that is so.
+fn held(rows: &[RecordRow]) -> BTreeMap<&str, DateTime<Utc>> {
+    let mut held = BTreeMap::new();
+    for row in rows {
+        if let Some(until) = row.not_before {
+            let known = held.entry(message_of(&row.id)).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+    held
+}
+
+/// How long a message that comes again is hidden. What somebody else holds comes after that: each receive before would be
+/// for nothing, and bring it nearer to the dead letters.
+fn wait_of(message: &Message, held: Option<&DateTime<Utc>>, now: DateTime<Utc>) -> Duration {
+    let back_off = back_off(message);
+    let lease = held.and_then(|until| (*until - now).to_std().ok());
+    lease.map_or(back_off, |lease| {
+        // A little later, so that it is over by every machine's clock.
+        (lease + AFTER_LEASE).clamp(back_off, LONGEST_HIDING)
+    })
 }
 
 /// How long a message is hidden before it comes again: longer each time, and messages that failed together do not come

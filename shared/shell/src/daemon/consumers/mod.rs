@@ -32,6 +32,7 @@ use tracing::{info, warn};
 pub use row::{Counts, QueueRow};
 
 use super::keeper::News;
+use super::places::Places;
 use super::store::{Outcome, RunRow};
 use crate::connect::Entry;
 use crate::policy::consumed_queues;
@@ -65,6 +66,11 @@ pub enum QueueEvent {
         /// What became of its messages.
         counts: Counts,
     },
+    /// Messages for which there was no place before the daemon stopped are in the queue again.
+    GivenBack {
+        /// How many.
+        messages: u64,
+    },
     /// How full it is.
     Looked {
         /// By SQS's count.
@@ -82,6 +88,7 @@ pub(super) struct Consumers {
     /// The program's own runtime.
     handle: Handle,
     sender: Sender<News>,
+    places: Places,
     consumers: BTreeMap<(String, String), Consumer>,
     /// Consumers of queues that were taken out of the configuration, until their last delivery has ended.
     leaving: Vec<Consumer>,
@@ -112,6 +119,8 @@ struct Shared {
     in_work: Arc<AtomicUsize>,
     /// How many deliveries in a row have failed as a whole.
     failures: AtomicUsize,
+    /// Those of all runs of the daemon.
+    all_places: Places,
     runs: Handle,
     sender: Sender<News>,
 }
@@ -139,11 +148,17 @@ impl Shared {
 }
 
 impl Consumers {
-    pub(super) fn new(entries: Vec<Entry>, handle: Handle, sender: Sender<News>) -> Self {
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        handle: Handle,
+        sender: Sender<News>,
+        places: Places,
+    ) -> Self {
         Self {
             entries,
             handle,
             sender,
+            places,
             consumers: BTreeMap::new(),
             leaving: vec![],
         }
@@ -226,6 +241,7 @@ impl Consumers {
             cancel: consumer.cancel.clone(),
             in_work: Arc::clone(&consumer.in_work),
             failures: AtomicUsize::default(),
+            all_places: self.places.clone(),
             runs: runtime.handle().clone(),
             sender: self.sender.clone(),
         });

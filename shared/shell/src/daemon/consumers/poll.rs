@@ -58,7 +58,10 @@ async fn receive(shared: &Arc<Shared>, places: &Arc<Semaphore>, oldest: &AtomicU
             return;
         };
         let received = tokio::select! {
-            received = receive_once(shared) => received,
+            received = async {
+                shared.all_places.room(shared.entry.name).await;
+                receive_once(shared).await
+            } => received,
             changed = paused.changed() => match changed {
                 Ok(()) => continue,
                 Err(_) => return,

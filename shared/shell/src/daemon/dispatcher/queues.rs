@@ -28,15 +28,20 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    /// What the ledger knows. Nobody works on anything yet.
-    pub(super) fn of(rows: Vec<QueueRow>) -> Self {
-        let rows = rows.into_iter().map(|mut row| {
-            row.in_work = 0;
-            ((row.function.clone(), row.queue.clone()), row)
-        });
-        Self {
-            rows: rows.collect(),
-            ..Self::default()
+    /// Adds what the ledger knows to what was counted since. Nobody who counted before works on anything any more.
+    pub(super) fn add(&mut self, rows: Vec<QueueRow>) {
+        for row in rows {
+            let key = (row.function.clone(), row.queue.clone());
+            match self.rows.get_mut(&key) {
+                Some(known) => {
+                    known.counts.add(row.counts);
+                    known.last_done_at = known.last_done_at.max(row.last_done_at);
+                    known.last_failed_at = known.last_failed_at.max(row.last_failed_at);
+                }
+                None => {
+                    self.rows.insert(key, QueueRow { in_work: 0, ..row });
+                }
+            }
         }
     }
 }
@@ -54,12 +59,15 @@ impl Dispatcher {
         match news.what {
             QueueEvent::Delivered { run, counts } => {
                 row.counts.add(counts);
-                match run.outcome.is_some_and(Outcome::is_failure) {
-                    true => row.last_failed_at = Some(now),
-                    false => row.last_done_at = Some(now),
+                match run.outcome {
+                    Some(outcome) if outcome.is_failure() => row.last_failed_at = Some(now),
+                    Some(Outcome::Ok) => row.last_done_at = Some(now),
+                    // What was cut off is neither.
+                    _ => {}
                 }
                 ended = Some(run);
             }
+            QueueEvent::GivenBack { messages } => row.counts.retried += messages,
             QueueEvent::Looked { look, oldest_secs } => {
                 row.depth = Some(look.depth);
                 row.in_flight = Some(look.in_flight);
@@ -98,7 +106,7 @@ impl Dispatcher {
             self.queues.failures.insert(run.function.clone(), now);
         }
         run.detail = run.detail.map(|detail| bounded(&detail));
-        self.write(Write::Delivery { run, panics, pause }).ok();
+        self.write(Write::Delivery { run, panics, pause });
     }
 
     /// Writes the counts that have changed, if that is due.
@@ -110,14 +118,15 @@ impl Dispatcher {
     }
 
     /// Writes the counts that have changed.
-    pub(super) fn write_queues(&mut self, now: DateTime<Utc>) {
-        if self.queues.changed.is_empty() {
+    pub(in super::super) fn write_queues(&mut self, now: DateTime<Utc>) {
+        // What was counted before is not known yet, and must not be replaced.
+        if self.queues.changed.is_empty() || self.is_unread() {
             return;
         }
         self.queues.written_at = Some(now);
         let changed = std::mem::take(&mut self.queues.changed);
         let rows = changed.iter().filter_map(|key| self.queues.rows.get(key));
         let rows: Vec<QueueRow> = rows.cloned().collect();
-        self.write(Write::Queues(rows)).ok();
+        self.write(Write::Queues(rows));
     }
 }

@@ -40,7 +40,7 @@ impl Live {
     pub(super) fn read(site: &Site) -> Result<Self> {
         let now = (site.clock)();
         let jobs = site.link.jobs();
-        let mut store: Box<dyn Store> = match Sqlite::read_only(&site.state_dir)? {
+        let mut store: Box<dyn Store> = match Sqlite::read_beside_the_writer(&site.state_dir)? {
             Some(store) => Box::new(store),
             None => Box::new(Memory::default()),
         };
@@ -119,7 +119,7 @@ pub(super) type History = (Vec<RunRow>, Vec<(DateTime<Utc>, Skip)>);
 
 /// The newest runs and left-out slots of a function; blocks.
 pub(super) fn history(site: &Site, function: &str, limit: usize) -> Result<History> {
-    match Sqlite::read_only(&site.state_dir)? {
+    match Sqlite::read_beside_the_writer(&site.state_dir)? {
         Some(mut store) => Ok((
             store.runs(Some(function), limit)?,
             store.skips(Some(function), limit)?,

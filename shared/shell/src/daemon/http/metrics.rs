@@ -4,16 +4,18 @@
 //! Counters and the histogram come from the ledger, so they go on after a restart. Labels hold names of functions and queues and closed sets of words, never
 //! an id, an ARN or an address.
 
+mod queues;
+
 use std::fmt::Write;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Site;
 use super::live::Live;
-use crate::daemon::consumers::QueueRow;
 use crate::daemon::planner::{Job, Why};
 use crate::daemon::snapshot::FunctionStatus;
 use crate::daemon::store::{DURATION_CLASSES, Durations, Outcome, RunRow};
+pub(super) use queues::queue_name;
 
 /// What a run may take at least before its success is missed, beside `missed_grace_minutes`: the default time limit.
 const TIME_FOR_RUN: TimeDelta = TimeDelta::minutes(15);
@@ -24,7 +26,7 @@ pub(super) fn render(site: &Site, live: &Live) -> String {
     of_process(&mut text, site, live);
     of_functions(&mut text, site, live);
     counted(&mut text, live);
-    of_queues(&mut text, live);
+    queues::render(&mut text, live);
     text.out
 }
 
@@ -128,8 +130,8 @@ fn of_functions(text: &mut Text, site: &Site, live: &Live) {
     );
     gauge(
         "lamplighter_success_due_timestamp_seconds",
-        "By when a run must have succeeded: the end of the second slot after the last success, by the function's own \
-         schedule. Later than this, it is silent.",
+        "By when a run must have succeeded: the end of the second slot after the last one that did, here or wherever the \
+         same state is shared, by the function's own schedule. Later than this, it is silent.",
         &|function| {
             Some(unix(success_due(
                 job(function)?,
@@ -196,8 +198,14 @@ fn success_due(
     function: &FunctionStatus,
     started_at: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    let from = match (&function.last_success, function.runs.last()) {
-        (Some(run), _) | (None, Some(run)) => run.slot.unwrap_or(run.started_at),
+    let slot = |run: &RunRow| run.slot.unwrap_or(run.started_at);
+    // What another daemon or a Lambda with the same state has run is not missing here.
+    let is_taken = |run: &&RunRow| run.outcome == Some(Outcome::Taken);
+    let elsewhere = function.runs.iter().find(is_taken);
+    let fulfilled = function.last_success.iter().chain(elsewhere).map(slot);
+    let from = match (fulfilled.max(), function.runs.last()) {
+        (Some(slot), _) => slot,
+        (None, Some(run)) => slot(run),
         (None, None) => started_at,
     };
     let next = job.schedule.next(from)?;
@@ -268,93 +276,6 @@ fn histogram(text: &mut Text, name: &str, function: &str, durations: &Durations)
 
 fn seconds_text(millis: i64) -> String {
     format!("{}", TimeDelta::milliseconds(millis).as_seconds_f64())
-}
-
-fn of_queues(text: &mut Text, live: &Live) {
-    let labels = |row: &QueueRow| (row.function.clone(), queue_name(&row.queue).to_owned());
-    type Value = fn(&QueueRow) -> Option<u64>;
-    let gauges: [(&str, &str, Value); 5] = [
-        (
-            "lamplighter_queue_messages_visible",
-            "Messages that wait in the queue, as SQS estimates them.",
-            |row| row.depth,
-        ),
-        (
-            "lamplighter_queue_messages_in_flight",
-            "Messages that somebody has received and not yet deleted, as SQS estimates them.",
-            |row| row.in_flight,
-        ),
-        (
-            "lamplighter_queue_oldest_message_age_seconds",
-            "How long the oldest message had waited that was received last; 0 when nothing waits.",
-            |row| row.oldest_secs,
-        ),
-        (
-            "lamplighter_queue_messages_in_work",
-            "Messages that this daemon works on.",
-            |row| Some(row.in_work),
-        ),
-        (
-            "lamplighter_queue_receivable",
-            "1 unless messages cannot be received from the queue.",
-            |row| Some(u64::from(row.trouble.is_none())),
-        ),
-    ];
-    for (name, help, value) in gauges {
-        text.family(name, "gauge", help);
-        for row in live.queues() {
-            let (function, queue) = labels(row);
-            if let Some(value) = value(row) {
-                let labels = [("function", function.as_str()), ("queue", &queue)];
-                text.sample(name, &labels, whole(value));
-            }
-        }
-    }
-    let name = "lamplighter_queue_messages_total";
-    text.family(
-        name,
-        "counter",
-        "Messages that were handled, by what became of them.",
-    );
-    for row in live.queues() {
-        let (function, queue) = labels(row);
-        for (outcome, count) in [
-            ("done", row.counts.done),
-            ("ignored", row.counts.ignored),
-            ("quarantined", row.counts.quarantined),
-            ("retried", row.counts.retried),
-        ] {
-            let labels = [
-                ("function", function.as_str()),
-                ("queue", &queue),
-                ("outcome", outcome),
-            ];
-            text.sample(name, &labels, whole(count));
-        }
-    }
-    let name = "lamplighter_queue_deliveries_total";
-    text.family(
-        name,
-        "counter",
-        "Deliveries, each a run of up to ten messages, by whether the run failed as a whole.",
-    );
-    for row in live.queues() {
-        let (function, queue) = labels(row);
-        let well = row.counts.deliveries.saturating_sub(row.counts.failed);
-        for (outcome, count) in [("ok", well), ("failed", row.counts.failed)] {
-            let labels = [
-                ("function", function.as_str()),
-                ("queue", &queue),
-                ("outcome", outcome),
-            ];
-            text.sample(name, &labels, whole(count));
-        }
-    }
-}
-
-/// The last part of a queue's URL: the others hold an account and a region.
-pub(super) fn queue_name(url: &str) -> &str {
-    url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
 }
 
 /// Linux says how much memory is resident; elsewhere the metric is absent.

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use chrono::TimeDelta;
 
+use super::live::Live;
 use super::page_tests::{at, live};
 use super::{Link, Site, metrics};
 use crate::clock;
@@ -62,14 +63,65 @@ fn they_tell_what_the_ledger_knows() {
 
 #[test]
 fn a_success_is_due_by_the_second_slot_after_the_last_one() {
-    let text = metrics::render(&site(), &live());
-    // It succeeded for the slot of 2 November, 05:00 UTC, runs daily, and has an hour of grace and its own time.
-    let due = at("2026-11-04T05:00:00Z") + TimeDelta::minutes(75);
-    let line = format!(
-        "lamplighter_success_due_timestamp_seconds{{function=\"stop-untagged\"}} {}",
-        due.timestamp()
-    );
-    assert_has(&text, &line);
+    let assert_due = |live: &Live, slot: &str| {
+        // It runs daily, and has an hour of grace and its own time.
+        let due = at(slot) + TimeDelta::minutes(75);
+        let line = format!(
+            "lamplighter_success_due_timestamp_seconds{{function=\"stop-untagged\"}} {}",
+            due.timestamp()
+        );
+        assert_has(&metrics::render(&site(), live), &line);
+    };
+    let mut live = live();
+    let name = "stop-untagged";
+    let functions = &live.snapshot.functions;
+    let place = functions.iter().position(|known| known.function == name);
+    let place = place.expect("it is there");
+    let taken = live.snapshot.functions[place].runs.remove(0);
+    assert_eq!(taken.outcome, Some(Outcome::Taken));
+    // It succeeded for the slot of 2 November, 05:00 UTC.
+    assert_due(&live, "2026-11-04T05:00:00Z");
+    // Another daemon has run the slot of 9 November: that one says whether it went well.
+    live.snapshot.functions[place].runs.insert(0, taken);
+    assert_due(&live, "2026-11-11T05:00:00Z");
+    live.snapshot.functions[place].last_success = None;
+    assert_due(&live, "2026-11-11T05:00:00Z");
+}
+
+#[test]
+fn no_series_comes_twice_whatever_queues_are_called() {
+    let mut live = live();
+    let mut functions = live.snapshot.functions.iter_mut();
+    let function = functions.find(|function| !function.queues.is_empty());
+    let queues = &mut function.expect("one has a queue").queues;
+    let known = queues[0].clone();
+    for (region, account) in [
+        ("eu-west-1", "111122223333"),
+        ("us-east-1", "111122223333"),
+        ("eu-west-1", "444455556666"),
+    ] {
+        let url = format!("https://sqs.{region}.amazonaws.com/{account}/mail");
+        let mut queue = known.clone();
+        queue.queue.clone_from(&url);
+        queue.row.as_mut().expect("a row").queue = url;
+        queues.push(queue);
+    }
+    let text = metrics::render(&site(), &live);
+    let mut series: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(series, _)| series)
+        .collect();
+    let all = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), all, "{text}");
+    let name = "lamplighter_queue_messages_visible";
+    let labels = |region| format!("function=\"audit-mfa\",queue=\"mail\",region=\"{region}\"");
+    assert_has(&text, &format!("{name}{{{}}} 3", labels("us-east-1")));
+    // Two accounts, told together: an account is an id.
+    assert_has(&text, &format!("{name}{{{}}} 6", labels("eu-west-1")));
 }
 
 #[test]

@@ -12,12 +12,11 @@ impl Keeper {
         if !self.settings.config.is_configured(function) {
             return Err(format!("`{function}` is not configured."));
         }
-        let places = usize::try_from(self.settings.config.daemon.max_runs).unwrap_or(1);
-        if self.running.len() >= places {
+        let Some(place) = self.places.try_take(function) else {
             return Err(
                 "As many runs as may go on at once are going on. Try again in a while.".to_owned(),
             );
-        }
+        };
         let now = (self.settings.clock)();
         let run_id = Ulid::generate().to_string();
         if !self.link.dry_run_begins(function, &run_id, now) {
@@ -36,7 +35,7 @@ impl Keeper {
             detail: None,
             summary: None,
         };
-        self.start(start, true);
+        self.start(start, Some(place));
         Ok(run_id)
     }
 }

@@ -148,7 +148,7 @@ pub enum Decision {
     },
 }
 
-/// Slots that are not run.
+/// Slots that are not run: every slot of the schedule from the first to the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skip {
     /// The function.
@@ -172,45 +172,69 @@ pub struct Decided {
     pub until: Vec<(String, DateTime<Utc>)>,
 }
 
-/// Slots left out for one reason.
+/// Slots left out for one reason, in spans: each holds every slot of the schedule from its first to its last, so that
+/// what lies in between and was not left out is in none.
 pub(super) struct Tally {
     why: Why,
+    spans: Vec<Span>,
+}
+
+struct Span {
     first: DateTime<Utc>,
     last: DateTime<Utc>,
-    pub(super) count: u64,
+    count: u64,
+    /// The place of the last among all slots that are looked through.
+    place: u64,
 }
 
 impl Tally {
     pub(super) fn new(why: Why) -> Self {
-        Self {
-            why,
-            first: DateTime::<Utc>::MAX_UTC,
-            last: DateTime::<Utc>::MIN_UTC,
-            count: 0,
-        }
+        Self { why, spans: vec![] }
     }
 
-    pub(super) fn of(slots: impl IntoIterator<Item = DateTime<Utc>>, why: Why) -> Self {
+    pub(super) fn of(job: &Job, slots: impl IntoIterator<Item = DateTime<Utc>>, why: Why) -> Self {
         let mut tally = Self::new(why);
-        slots.into_iter().for_each(|slot| tally.add(slot));
+        for slot in slots {
+            let place = tally.spans.last().map_or(0, |span| {
+                let is_next = job.schedule.next(span.last) == Some(slot);
+                span.place + if is_next { 1 } else { 2 }
+            });
+            tally.add(place, slot);
+        }
         tally
     }
 
-    pub(super) fn add(&mut self, slot: DateTime<Utc>) {
-        self.first = self.first.min(slot);
-        self.last = self.last.max(slot);
-        self.count += 1;
+    /// Adds a slot, by its place among those that are looked through.
+    pub(super) fn add(&mut self, place: u64, slot: DateTime<Utc>) {
+        match self.spans.last_mut() {
+            Some(span) if span.place + 1 == place => {
+                span.last = slot;
+                span.count += 1;
+                span.place = place;
+            }
+            _ => self.spans.push(Span {
+                first: slot,
+                last: slot,
+                count: 1,
+                place,
+            }),
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.spans.iter().map(|span| span.count).sum()
     }
 
     pub(super) fn tell(self, function: &str, decisions: &mut Vec<Decision>) {
-        if self.count > 0 {
-            decisions.push(Decision::Skip(Skip {
+        let why = self.why;
+        decisions.extend(self.spans.into_iter().map(|span| {
+            Decision::Skip(Skip {
                 function: function.to_owned(),
-                first: self.first,
-                last: self.last,
-                count: self.count,
-                why: self.why,
-            }));
-        }
+                first: span.first,
+                last: span.last,
+                count: span.count,
+                why,
+            })
+        }));
     }
 }

@@ -1,18 +1,17 @@
-//! A daemon in virtual time: its functions, its misfortunes, and what its ledger has seen.
+//! A daemon in virtual time: its functions and its misfortunes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use lamplighter_config::{Missed, Overlap};
-use lamplighter_core::{Mode, Result};
+use lamplighter_core::Mode;
 
-use crate::daemon::consumers::QueueRow;
 use crate::daemon::dispatcher::{Dispatcher, End};
-use crate::daemon::planner::{Decision, Job, Skip, offset};
-use crate::daemon::store::{Host, JobRow, Outcome, RunRow, Store, Totals, Write};
+use crate::daemon::planner::{Job, offset};
+use crate::daemon::store::{Outcome, RunRow};
 use crate::daemon::store_tests::host;
+use crate::daemon::store_tests::witness::Witness;
 use crate::schedule::Schedule;
 
 /// Numbers that look random and are the same in every run.
@@ -36,6 +35,9 @@ impl Dice {
         choices[usize::try_from(place).expect("a few")]
     }
 }
+
+/// The longest run, in seconds.
+pub(super) const LONGEST_RUN: u64 = 5_000;
 
 pub(super) fn start_of_year() -> DateTime<Utc> {
     "2026-01-01T00:00:30Z".parse().expect("a time")
@@ -91,92 +93,18 @@ pub(super) fn jobs(count: usize, schedules: &[(u64, &str)], dice: &mut Dice) -> 
     jobs
 }
 
-/// What was left out, and when that was decided.
-pub(super) type Skips = Vec<(DateTime<Utc>, Skip)>;
-
-/// A ledger that outlives its daemon, and remembers what was left out for longer than a ledger does.
-#[derive(Clone)]
-pub(super) struct Witness {
-    ledger: Arc<Mutex<dyn Store>>,
-    pub(super) skips: Arc<Mutex<Skips>>,
+struct Running {
+    function: String,
+    gone: Gone,
 }
 
-impl Witness {
-    pub(super) fn of(store: impl Store + 'static) -> Self {
-        Self {
-            ledger: Arc::new(Mutex::new(store)),
-            skips: Arc::default(),
-        }
-    }
-
-    /// The slots that were left out, by function.
-    pub(super) fn left_out(&self) -> HashMap<String, Vec<Skip>> {
-        let mut by_function: HashMap<String, Vec<Skip>> = HashMap::new();
-        for (_, skip) in self.skips.lock().expect("not poisoned").iter() {
-            by_function
-                .entry(skip.function.clone())
-                .or_default()
-                .push(skip.clone());
-        }
-        by_function
-    }
-}
-
-impl Store for Witness {
-    fn write(&mut self, write: &Write) -> Result<BTreeSet<String>> {
-        if let Write::Tick { decided, at, .. } = write {
-            let skips = decided
-                .decisions
-                .iter()
-                .filter_map(|decision| match decision {
-                    Decision::Skip(skip) => Some((*at, skip.clone())),
-                    _ => None,
-                });
-            self.skips.lock().expect("not poisoned").extend(skips);
-        }
-        self.ledger.lock().expect("not poisoned").write(write)
-    }
-
-    fn jobs(&mut self) -> Result<BTreeMap<String, JobRow>> {
-        self.ledger.lock().expect("not poisoned").jobs()
-    }
-
-    fn host(&mut self) -> Result<Option<Host>> {
-        self.ledger.lock().expect("not poisoned").host()
-    }
-
-    fn runs(&mut self, function: Option<&str>, limit: usize) -> Result<Vec<RunRow>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .runs(function, limit)
-    }
-
-    fn last(&mut self, function: &str, success: bool) -> Result<Option<RunRow>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .last(function, success)
-    }
-
-    fn queues(&mut self) -> Result<Vec<QueueRow>> {
-        self.ledger.lock().expect("not poisoned").queues()
-    }
-
-    fn totals(&mut self) -> Result<Totals> {
-        self.ledger.lock().expect("not poisoned").totals()
-    }
-
-    fn skips(
-        &mut self,
-        function: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(DateTime<Utc>, Skip)>> {
-        self.ledger
-            .lock()
-            .expect("not poisoned")
-            .skips(function, limit)
-    }
+/// How a run goes on no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gone {
+    Done,
+    Failed,
+    /// With its daemon, and nobody is told.
+    Killed,
 }
 
 /// A daemon in virtual time, with its misfortunes.
@@ -189,15 +117,25 @@ pub(super) struct Virtual {
     misfortune_every: u64,
     /// `None`: it is down.
     dispatcher: Option<Dispatcher>,
+    /// When it began, by its own clock.
+    pub(super) from: DateTime<Utc>,
     /// Its clock minus the true one.
     pub(super) skew: TimeDelta,
     /// By when they end, in true time.
-    running: BTreeMap<(DateTime<Utc>, String), String>,
+    running: BTreeMap<(DateTime<Utc>, String), Running>,
     pub(super) next_misfortune: DateTime<Utc>,
     back_at: DateTime<Utc>,
     pub(super) last_look: DateTime<Utc>,
     /// From its last look to its first look after a stop or a jump, by its own clock.
     pub(super) gaps: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    /// What its clock went back over, and brings again.
+    pub(super) again: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Whether its clock is set now and then.
+    pub(super) has_jumps: bool,
+    /// Of so many runs one fails.
+    pub(super) fails_one_in: u64,
+    /// Runs that go on no more, since somebody asked.
+    pub(super) gone: Vec<(String, Gone)>,
     is_shaken: bool,
     kept_at: DateTime<Utc>,
     pub(super) begun: usize,
@@ -219,12 +157,17 @@ impl Virtual {
             dice: Dice(seed),
             misfortune_every,
             dispatcher: None,
+            from: now,
             skew: TimeDelta::zero(),
             running: BTreeMap::new(),
             next_misfortune: now + TimeDelta::hours(1),
             back_at: now,
             last_look: now,
             gaps: vec![],
+            again: vec![],
+            has_jumps: true,
+            fails_one_in: u64::MAX,
+            gone: vec![],
             is_shaken: false,
             kept_at: now,
             begun: 0,
@@ -248,6 +191,10 @@ impl Virtual {
     /// What happens at a true time. Answers the runs that begin.
     pub(super) fn step(&mut self, now: DateTime<Utc>) -> Vec<RunRow> {
         let mut clock = now + self.skew;
+        if self.dispatcher.is_none() {
+            // What the daemon before has left is judged as it boots.
+            self.gaps.push((self.last_look.min(clock), clock));
+        }
         let store = Box::new(self.witness.clone());
         let dispatcher = self.dispatcher.get_or_insert_with(|| {
             Dispatcher::boot(store, self.jobs.clone(), self.max_runs, host(clock), clock)
@@ -257,25 +204,32 @@ impl Virtual {
             .first_entry()
             .filter(|entry| entry.key().0 <= now)
         {
-            let ((_, run_id), function) = entry.remove_entry();
+            let ((_, run_id), running) = entry.remove_entry();
             let end = End {
-                outcome: Outcome::Ok,
+                outcome: match running.gone {
+                    Gone::Done => Outcome::Ok,
+                    Gone::Failed | Gone::Killed => Outcome::Failed,
+                },
                 detail: None,
                 summary: None,
             };
-            dispatcher.ended(&run_id, &function, end, clock);
+            dispatcher.ended(&run_id, &running.function, end, clock);
+            self.gone.push((run_id, running.gone));
         }
         if now >= self.next_misfortune {
             let every = 2 * 3600 * self.misfortune_every;
             self.next_misfortune = now + self.dice.seconds(every) + TimeDelta::seconds(1);
-            match self.dice.below(5) {
+            let misfortunes = if self.has_jumps { 0 } else { 3 };
+            match misfortunes + self.dice.below(5 - misfortunes) {
                 0 => self.skew += self.dice.seconds(6 * 3600),
                 1 => self.skew -= self.dice.seconds(6 * 3600),
                 2 => self.skew = TimeDelta::zero(),
                 _ => {
                     // kill -9: what ran is cut off, and nobody is told.
                     self.dispatcher = None;
-                    self.running.clear();
+                    let killed = std::mem::take(&mut self.running).into_keys();
+                    self.gone
+                        .extend(killed.map(|(_, run_id)| (run_id, Gone::Killed)));
                     let longest = self
                         .dice
                         .of(&[30, 300, 3_600, 1_440 * self.misfortune_every]);
@@ -291,6 +245,9 @@ impl Virtual {
         if self.is_shaken {
             self.is_shaken = false;
             self.gaps.push((self.last_look.min(clock), clock));
+            if clock < self.last_look {
+                self.again.push((clock, self.last_look));
+            }
         }
         self.last_look = clock;
         let dispatcher = self.dispatcher.as_mut().expect("it is up");
@@ -302,22 +259,34 @@ impl Virtual {
         for function in &work.replaced {
             let cut_off = self
                 .running
-                .extract_if(.., |_, running| running == function);
+                .extract_if(.., |_, running| running.function == *function);
             let cut_off: Vec<_> = cut_off.collect();
-            for ((_, run_id), function) in cut_off {
+            for ((_, run_id), mut running) in cut_off {
+                running.gone = Gone::Failed;
                 self.running
-                    .insert((now + TimeDelta::seconds(1), run_id), function);
+                    .insert((now + TimeDelta::seconds(1), run_id), running);
             }
         }
         self.begun += work.starts.len();
         for start in &work.starts {
             // Some take longer than the time to their next slot.
-            let longest = self.dice.of(&[5, 60, 60, 5_000]);
+            let longest = self.dice.of(&[5, 60, 60, LONGEST_RUN]);
             let end = now + self.dice.seconds(longest) + TimeDelta::seconds(1);
-            self.running
-                .insert((end, start.run_id.clone()), start.function.clone());
+            let running = Running {
+                function: start.function.clone(),
+                gone: match self.dice.below(self.fails_one_in) {
+                    0 => Gone::Failed,
+                    _ => Gone::Done,
+                },
+            };
+            self.running.insert((end, start.run_id.clone()), running);
         }
         work.starts
+    }
+
+    /// Its clock, at a true time.
+    pub(super) fn clock(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now + self.skew
     }
 
     /// A run has found its slot claimed by somebody else.
