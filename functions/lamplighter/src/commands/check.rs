@@ -1,7 +1,9 @@
 //! `lamplighter check`: the configuration, without calling AWS.
 
+use chrono::TimeDelta;
 use lamplighter_config::AfterGap;
-use lamplighter_shell::schedule::Schedule;
+use lamplighter_shell::daemon::planner::offset;
+use lamplighter_shell::schedule::{Schedule, crowded_minutes};
 
 use crate::cli::Globals;
 use crate::commands::load;
@@ -13,6 +15,7 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
     let mut errors: Option<lamplighter_config::Errors> = None;
     let mut warnings = Vec::new();
     let now = (lamplighter_shell::clock::system())();
+    let mut schedules = Vec::new();
     for entry in functions::all() {
         let Some(section) = config.section(entry.name) else {
             continue;
@@ -25,6 +28,11 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
                         .into_iter()
                         .map(|warning| format!("warning: [{}] schedule: {warning}", entry.name)),
                 );
+                if config.is_configured(entry.name) {
+                    let window = TimeDelta::minutes(i64::from(section.spread_minutes));
+                    let offset = offset(entry.name, window, &schedule);
+                    schedules.push((entry.name, schedule, offset));
+                }
                 if section.after_gap == AfterGap::Run {
                     warnings.push(format!(
                         "warning: [{}] after_gap: only the daemon can run after a gap, EventBridge Scheduler skips",
@@ -45,6 +53,18 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
     if let Some(errors) = errors {
         return Err(errors.into());
     }
+    let places = config.daemon.max_runs;
+    let all: Vec<_> = schedules
+        .iter()
+        .map(|(name, schedule, offset)| (*name, schedule, *offset))
+        .collect();
+    let crowded = crowded_minutes(&all, now, usize::try_from(places).unwrap_or(usize::MAX));
+    warnings.extend(crowded.into_iter().map(|crowd| {
+        format!(
+            "warning: {crowd}; [daemon] max_runs lets {places} go on at once, the others wait: other times, or \
+             `spread_minutes`, keep them apart"
+        )
+    }));
     for warning in warnings {
         output::note(&warning);
     }

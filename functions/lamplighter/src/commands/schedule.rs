@@ -1,14 +1,28 @@
-//! `lamplighter schedule`: when a schedule runs next.
+//! `lamplighter schedule`: when a schedule runs next, and what the next changes of the clock do to it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use lamplighter_core::Error;
-use lamplighter_shell::schedule::{AfterGap, Schedule};
+use lamplighter_report::Format;
+use lamplighter_shell::daemon::planner::offset;
+use lamplighter_shell::schedule::{AfterGap, Schedule, Transition};
+use serde_json::{Value, json};
 
 use crate::cli::Globals;
 use crate::commands::load;
 use crate::output;
 use crate::{Failure, functions};
+
+/// How far ahead changes of the clock are shown: each zone that has them has them within a year.
+const AHEAD: TimeDelta = TimeDelta::days(366);
+
+/// What is shown.
+struct Subject {
+    name: String,
+    schedule: Schedule,
+    /// How long after each of its slots it starts; in the daemon only.
+    offset: TimeDelta,
+}
 
 pub(super) fn run(
     globals: &Globals,
@@ -26,70 +40,175 @@ pub(super) fn run(
             })
         })
         .transpose()?;
-    let mut wanted: Vec<(String, String, Tz, AfterGap)> = Vec::new();
-    let config = load(globals, vec![])?;
-    match what {
-        Some(what) if functions::find(what).is_err() => {
-            let zone = zone.unwrap_or(Tz::UTC);
-            wanted.push((what.to_owned(), what.to_owned(), zone, AfterGap::Skip));
+    let subjects = subjects(globals, what, zone)?;
+    let count = usize::from(count);
+    let text = match globals.format {
+        Format::Json => {
+            let all = subjects.iter().map(|subject| subject.json(from, count));
+            format!("{:#}\n", Value::Array(all.collect()))
         }
-        only => {
-            for entry in functions::all()
-                .iter()
-                .filter(|entry| only.is_none_or(|only| only == entry.name))
-            {
-                if let Some(section) = config.section(entry.name) {
-                    wanted.push((
-                        entry.name.to_owned(),
-                        section.schedule.clone(),
-                        zone.unwrap_or(section.zone),
-                        match section.after_gap {
-                            lamplighter_config::AfterGap::Skip => AfterGap::Skip,
-                            lamplighter_config::AfterGap::Run => AfterGap::Run,
-                        },
-                    ));
-                }
-            }
+        Format::Jsonl => {
+            let all = subjects.iter().map(|subject| subject.json(from, count));
+            all.map(|subject| format!("{subject}\n")).collect()
         }
-    }
-    let mut text = String::new();
-    for (name, expression, zone, after_gap) in wanted {
-        let schedule = Schedule::parse(&expression, zone).map_err(|error| {
-            let refused = Error::config(format!("`{expression}`: {error}"));
-            match error.hint() {
-                Some(hint) => refused.hint(hint),
-                None => refused,
-            }
-        })?;
-        let schedule = schedule.with_after_gap(after_gap);
-        text.push_str(&describe(&name, &schedule, from, count));
-    }
+        _ => {
+            let all = subjects.iter().map(|subject| subject.text(from, count));
+            all.collect()
+        }
+    };
     output::text(&text, globals)?;
     Ok(0)
 }
 
-fn describe(name: &str, schedule: &Schedule, from: DateTime<Utc>, count: u16) -> String {
-    let mut text = format!(
-        "{name}: {} ({})\n  {}\n",
-        schedule.expression(),
-        schedule.zone(),
-        schedule.describe()
-    );
-    let mut after = from;
-    for _ in 0..count {
-        let Some(next) = schedule.next(after) else {
-            break;
+/// An expression, or the schedules of functions.
+fn subjects(
+    globals: &Globals,
+    what: Option<&str>,
+    zone: Option<Tz>,
+) -> Result<Vec<Subject>, Failure> {
+    let config = load(globals, vec![])?;
+    if let Some(what) = what.filter(|what| functions::find(what).is_err()) {
+        return Ok(vec![Subject {
+            name: what.to_owned(),
+            schedule: parse(what, zone.unwrap_or(Tz::UTC))?,
+            offset: TimeDelta::zero(),
+        }]);
+    }
+    let mut subjects = Vec::new();
+    for entry in functions::all() {
+        let Some(section) = config.section(entry.name) else {
+            continue;
         };
-        let local = next.with_timezone(&schedule.zone());
-        text.push_str(&format!(
-            "  {}   {}\n",
+        if what.is_some_and(|only| only != entry.name) {
+            continue;
+        }
+        let after_gap = match section.after_gap {
+            lamplighter_config::AfterGap::Skip => AfterGap::Skip,
+            lamplighter_config::AfterGap::Run => AfterGap::Run,
+        };
+        let schedule =
+            parse(&section.schedule, zone.unwrap_or(section.zone))?.with_after_gap(after_gap);
+        let window = TimeDelta::minutes(i64::from(section.spread_minutes));
+        subjects.push(Subject {
+            name: entry.name.to_owned(),
+            offset: offset(entry.name, window, &schedule),
+            schedule,
+        });
+    }
+    Ok(subjects)
+}
+
+fn parse(expression: &str, zone: Tz) -> Result<Schedule, Error> {
+    Schedule::parse(expression, zone).map_err(|error| {
+        let refused = Error::config(format!("`{expression}`: {error}"));
+        match error.hint() {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
+    })
+}
+
+impl Subject {
+    fn next(&self, from: DateTime<Utc>, count: usize) -> impl Iterator<Item = DateTime<Utc>> {
+        let first = self.schedule.next(from);
+        std::iter::successors(first, |run| self.schedule.next(*run)).take(count)
+    }
+
+    fn changes(&self, from: DateTime<Utc>) -> Vec<Transition> {
+        let until = from.checked_add_signed(AHEAD).unwrap_or(from);
+        self.schedule.transitions(from, until)
+    }
+
+    fn text(&self, from: DateTime<Utc>, count: usize) -> String {
+        let Self { name, schedule, .. } = self;
+        let zone = schedule.zone();
+        let mut lines = vec![
+            format!("{name}: {} ({zone})", schedule.expression()),
+            format!("  {}", schedule.describe()),
+        ];
+        lines.extend(self.next(from, count).map(|run| self.line("  ", run)));
+        if self.offset > TimeDelta::zero() {
+            lines.push(format!(
+                "  the daemon starts it {} later each time: its share of `spread_minutes`",
+                words(self.offset)
+            ));
+        }
+        let changes = self.changes(from);
+        if changes.is_empty() && zone != Tz::UTC {
+            lines.push(format!("  no clock change in {zone} within a year"));
+        }
+        for change in changes {
+            let (before, after) = schedule.around(change.at);
+            lines.push(format!("  clock change in {zone}: {change}"));
+            lines.extend(
+                [before, after]
+                    .into_iter()
+                    .flatten()
+                    .map(|run| self.line("    ", run)),
+            );
+        }
+        let warnings = schedule.warnings(from).into_iter();
+        lines.extend(warnings.map(|warning| format!("  note: {warning}")));
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    fn line(&self, margin: &str, run: DateTime<Utc>) -> String {
+        let local = run.with_timezone(&self.schedule.zone());
+        format!(
+            "{margin}{}   {}",
             local.format("%a %Y-%m-%d %H:%M:%S %Z"),
-            next.format("%Y-%m-%d %H:%M:%S UTC")
-        ));
-        after = next;
+            run.format("%Y-%m-%d %H:%M:%S UTC")
+        )
     }
-    for warning in schedule.warnings(from) {
-        text.push_str(&format!("  note: {warning}\n"));
+
+    fn json(&self, from: DateTime<Utc>, count: usize) -> Value {
+        let schedule = &self.schedule;
+        let run = |run: DateTime<Utc>| {
+            let local = run.with_timezone(&schedule.zone());
+            json!({
+                "slot": utc(run),
+                "local": local.to_rfc3339_opts(SecondsFormat::Secs, false),
+                "starts_at": utc(run + self.offset),
+            })
+        };
+        let changes = self.changes(from).into_iter().map(|change| {
+            let (before, after) = schedule.around(change.at);
+            json!({
+                "at": utc(change.at),
+                "kind": change.kind.to_string(),
+                "local": change.local,
+                "effect": change.effect,
+                "before": before.map(run),
+                "after": after.map(run),
+            })
+        });
+        json!({
+            "name": self.name,
+            "schedule": schedule.expression(),
+            "zone": schedule.zone().name(),
+            "after_gap": match schedule.after_gap() {
+                AfterGap::Skip => "skip",
+                AfterGap::Run => "run",
+            },
+            "description": schedule.describe(),
+            "spread_secs": self.offset.num_seconds(),
+            "next": self.next(from, count).map(run).collect::<Vec<_>>(),
+            "clock_changes": changes.collect::<Vec<_>>(),
+            "warnings": schedule.warnings(from),
+        })
     }
-    text
+}
+
+fn utc(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// `7 min 12 s`
+fn words(time: TimeDelta) -> String {
+    match (time.num_minutes(), time.num_seconds() % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
 }

@@ -56,6 +56,20 @@ impl Schedule {
         self.transitions_ahead(from, until).collect()
     }
 
+    /// The last run before an instant and the first one at or after it: what a clock change stands between.
+    pub fn around(&self, at: DateTime<Utc>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let before = at - TimeDelta::nanoseconds(1);
+        // Most schedules have run within the hour or the day; a yearly one is worth a longer look.
+        let last = [
+            TimeDelta::hours(2),
+            TimeDelta::days(2),
+            TimeDelta::days(400),
+        ]
+        .into_iter()
+        .find_map(|back| self.between(at - back, before).last());
+        (last, self.next(before))
+    }
+
     /// Those of the [transitions](Schedule::transitions) that do something to this schedule.
     pub fn affected(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Transition> {
         self.transitions_ahead(from, until)

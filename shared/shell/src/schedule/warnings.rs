@@ -140,17 +140,21 @@ fn months_left_out(cron: &Cron) -> Option<String> {
 }
 
 /// Names the schedules that start in the same minute, where those are more than `at_most`, in the seven days after `now`.
+/// Each schedule comes with how long after its slots it starts.
 ///
 /// Each group is named once, with its first minute and how often it meets; a group within a larger one is left out.
 pub fn crowded_minutes(
-    schedules: &[(&str, &Schedule)],
+    schedules: &[(&str, &Schedule, TimeDelta)],
     now: DateTime<Utc>,
     at_most: usize,
 ) -> Vec<String> {
     let mut starting: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-    for (index, (_, schedule)) in schedules.iter().enumerate() {
+    for (index, (_, schedule, offset)) in schedules.iter().enumerate() {
         for run in schedule.between(now, now + TimeDelta::days(7)) {
-            let names = starting.entry(run.timestamp().div_euclid(60)).or_default();
+            let start = run + *offset;
+            let names = starting
+                .entry(start.timestamp().div_euclid(60))
+                .or_default();
             names.push(index);
         }
     }

@@ -3,6 +3,7 @@
 mod clock_changes;
 mod examples;
 mod oracle;
+mod probes;
 mod refusals;
 mod words;
 

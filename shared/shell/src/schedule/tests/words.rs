@@ -1,5 +1,6 @@
 //! Descriptions, warnings, and refusals: what people read.
 
+use chrono::TimeDelta;
 use chrono_tz::{America::New_York, UTC};
 
 use super::super::{AfterGap, crowded_minutes};
@@ -188,10 +189,10 @@ fn names_the_schedules_that_crowd_one_minute() {
     let weekly = schedule("cron(0 6 ? * MON *)", UTC);
     let apart = schedule("cron(7 6 * * ? *)", UTC);
     let all = [
-        ("tag", &hourly),
-        ("certificates", &daily),
-        ("keys", &weekly),
-        ("mail", &apart),
+        ("tag", &hourly, TimeDelta::zero()),
+        ("certificates", &daily, TimeDelta::zero()),
+        ("keys", &weekly, TimeDelta::zero()),
+        ("mail", &apart, TimeDelta::zero()),
     ];
     let now = utc("2026-11-22T09:00:00Z");
     assert_eq!(
@@ -207,4 +208,15 @@ fn names_the_schedules_that_crowd_one_minute() {
         ]
     );
     assert_eq!(crowded_minutes(&all, now, 3), [""; 0]);
+    let spread = [
+        all[0],
+        ("certificates", &daily, TimeDelta::seconds(60)),
+        ("keys", &weekly, TimeDelta::seconds(59)),
+    ];
+    assert_eq!(
+        crowded_minutes(&spread, now, 1),
+        [
+            "2 schedules start in the same minute once within seven days, first on 2026-11-23 at 06:00 UTC: `tag` and `keys`"
+        ]
+    );
 }
