@@ -249,6 +249,9 @@ pub enum Command {
         /// Only for this account.
         #[arg(long, value_name = "A")]
         account: Option<String>,
+        /// `deploy` only: roles get permissions only within this permissions boundary, a managed policy.
+        #[arg(long, value_name = "ARN")]
+        boundary: Option<String>,
     },
 
     /// Make what is needed to run the functions as Lambdas: packages, a template. Calls nothing in AWS.
@@ -378,9 +381,9 @@ pub struct PackageFlags {
     /// The programs were built for arm64.
     #[arg(long)]
     pub arm64: bool,
-    /// A package of this size or more is refused.
-    #[arg(long, value_name = "MB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=250))]
-    pub budget_mb: u64,
+    /// A package of this size or more is refused [default: each function's own, 4 MB at most].
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=250))]
+    pub budget_mb: Option<u64>,
 }
 
 /// Flags of `lamplighter cost`.

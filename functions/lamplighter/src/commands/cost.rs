@@ -15,10 +15,6 @@ use crate::cost::{self, Duration, Options, Prices, Work};
 use crate::deploy;
 use crate::output;
 
-/// Lambda tries a failed asynchronous invocation at most twice again.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
-const MAX_RETRIES: u64 = 2;
-
 /// The minutes of a month of 30.4 days.
 const MINUTES: u64 = 43_800;
 
@@ -98,7 +94,7 @@ fn configured(config: &Config, flags: &CostFlags, prices: &Prices) -> Result<Vec
             cold: cold + of_events.min(cooled),
             memory_mb: flags.memory.unwrap_or(section.memory_mb.into()),
             duration: duration(&function.name, section, flags, &measured, prices),
-            retries: u64::from(section.retries).min(MAX_RETRIES),
+            retries: function.retries.into(),
             alarms: function.alarms(),
             metrics: function.metrics(),
             events,

@@ -161,8 +161,10 @@ fn read_program(from: &Path, name: &str, architecture: Architecture) -> Result<V
     Ok(program)
 }
 
-fn check_size(name: &str, zip: &[u8], budget_mb: u64) -> Result<()> {
-    let (size, budget) = (zip.len() as u64, budget_mb * MB);
+fn check_size(name: &str, zip: &[u8], budget_mb: Option<u64>) -> Result<()> {
+    let given = budget_mb.map(|budget| budget * MB);
+    let budget = given.or(package::budget(name)).unwrap_or_default();
+    let size = zip.len() as u64;
     if size < budget {
         return Ok(());
     }

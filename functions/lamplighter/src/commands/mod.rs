@@ -93,7 +93,8 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
             function,
             trust,
             account,
-        } => policy::run(globals, &function, trust, account),
+            boundary,
+        } => policy::run(globals, &function, trust, account, boundary.as_deref()),
         Command::Deploy(command) => deploy::run(globals, &command),
         Command::Cost(flags) => cost::run(globals, &flags),
         #[cfg(feature = "demo")]

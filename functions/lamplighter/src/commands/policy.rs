@@ -20,6 +20,7 @@ pub(super) fn run(
     function: &str,
     wants_trust: bool,
     account: Option<String>,
+    boundary: Option<&str>,
 ) -> Result<u8, Failure> {
     if let Some(account) = account
         .as_deref()
@@ -36,8 +37,17 @@ pub(super) fn run(
         _ => None,
     };
     let place = Place { account, region };
+    if let Some(boundary) = boundary {
+        let is_policy = boundary.starts_with("arn:aws") && boundary.contains(":policy/");
+        if function != DEPLOY || !is_policy {
+            return Err(Error::config(format!(
+                "`--boundary {boundary}`: it takes the ARN of a managed policy, and only for `{DEPLOY}`"
+            ))
+            .into());
+        }
+    }
     if function == DEPLOY {
-        return deploy(globals, wants_trust, &place);
+        return deploy(globals, wants_trust, &place, boundary);
     }
     if function == DAEMON {
         return daemon(globals, wants_trust, &place);
@@ -98,7 +108,12 @@ fn daemon(globals: &Globals, wants_trust: bool, place: &Place) -> Result<u8, Fai
     Ok(0)
 }
 
-fn deploy(globals: &Globals, wants_trust: bool, place: &Place) -> Result<u8, Failure> {
+fn deploy(
+    globals: &Globals,
+    wants_trust: bool,
+    place: &Place,
+    boundary: Option<&str>,
+) -> Result<u8, Failure> {
     if wants_trust {
         return Err(
             Error::config("the trust policy of a pipeline depends on where it runs")
@@ -106,6 +121,9 @@ fn deploy(globals: &Globals, wants_trust: bool, place: &Place) -> Result<u8, Fai
                 .into(),
         );
     }
-    output::text(&policy_document(&ci_policy::statements(place)), globals)?;
+    output::text(
+        &policy_document(&ci_policy::statements(place, boundary)),
+        globals,
+    )?;
     Ok(0)
 }

@@ -86,6 +86,8 @@ pub struct Estimate {
     pub total: Money,
     /// What pings every nine minutes would add; not in the total.
     pub keep_warm: Line,
+    /// What they would save at most: the INITs, which are in the total.
+    pub keep_warm_saves: Money,
     /// One machine with the daemon.
     pub ec2: Money,
     /// How many runs like these, without any free tier, cost as much as the machine; nothing without runs.
@@ -97,6 +99,23 @@ const GB_SECOND: u128 = 1024 * 1000;
 
 /// `rate(9 minutes)` in a month of 30.4 days.
 const PINGS: u64 = 365 * 24 * 60 / 9 / 12;
+
+/// What Lambda itself logs of an invocation that logs nothing: where it starts, where it ends, what it took.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>
+const PING_LOG_BYTES: u128 = 400;
+
+/// What `[state]` in S3 is asked for by a round of the schedule: the last run and the slot's claim are read; the claim is
+/// made and settled, the run is recorded, and it becomes the last one.
+const READS_OF_A_ROUND: u128 = 2;
+const WRITES_OF_A_ROUND: u128 = 4;
+
+/// And by an event that goes well: the last run is read and its entry in the ledger looked up; the entry is made and
+/// settled, and no run is recorded.
+const READS_OF_AN_EVENT: u128 = 2;
+const WRITES_OF_AN_EVENT: u128 = 2;
+
+/// What an entry in the ledger takes, in bytes.
+const ENTRY_BYTES: u128 = 1000;
 
 const GB: u128 = 1_000_000_000;
 
@@ -117,13 +136,11 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
     let run_mb_ms = sum(&|work| u128::from(work.runs) * mb_ms(work, work.duration.ms()));
     let init_mb_ms = sum(&|work| u128::from(work.cold) * mb_ms(work, prices.assumptions.init_ms));
     let scheduled = sum(&|work| work.scheduled.into());
-    let remembered = sum(&|work| {
-        if work.has_s3_state {
-            work.runs.into()
-        } else {
-            0
-        }
-    });
+    let in_s3 = |work: &Work, count: u64| u128::from(if work.has_s3_state { count } else { 0 });
+    let rounds_in_s3 = sum(&|work| in_s3(work, work.scheduled));
+    let events_in_s3 = sum(&|work| in_s3(work, work.runs.saturating_sub(work.scheduled)));
+    let reads = rounds_in_s3 * READS_OF_A_ROUND + events_in_s3 * READS_OF_AN_EVENT;
+    let writes = rounds_in_s3 * WRITES_OF_A_ROUND + events_in_s3 * WRITES_OF_AN_EVENT;
     let dead = sum(&|work| {
         u128::from(work.scheduled) * u128::from(prices.assumptions.failing_percent) / 100
     });
@@ -131,7 +148,8 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
         0 => 0,
         _ => (runs + retried) * u128::from(prices.assumptions.log_bytes),
     };
-    let state_bytes = remembered * u128::from(prices.assumptions.state_bytes);
+    let state_bytes =
+        rounds_in_s3 * u128::from(prices.assumptions.state_bytes) + events_in_s3 * ENTRY_BYTES;
     let alarms = sum(&|work| work.alarms.into());
     // A metric is paid for by the hours in which it was written at all.
     let metric_hours = sum(&|work| {
@@ -235,23 +253,33 @@ pub fn estimate(work: &[Work], prices: &Prices, options: Options) -> Estimate {
             ),
         },
         Line {
-            // One look at the last run; the record of this one, and the latest anew.
             what: "s3",
             amount: format!(
                 "{}, {}, {} kept",
-                counted(remembered, "read"),
-                counted(remembered * 2, "write"),
+                counted(reads, "read"),
+                counted(writes, "write"),
                 megabytes(state_bytes)
             ),
-            cost: prices.s3.thousand_reads.times(remembered, 1000)
-                + prices.s3.thousand_writes.times(remembered * 2, 1000)
+            cost: prices.s3.thousand_reads.times(reads, 1000)
+                + prices.s3.thousand_writes.times(writes, 1000)
                 + prices.s3.stored_gb.times(state_bytes, GB),
         },
     ];
+    let left = Left {
+        requests: free_requests,
+        mb_ms: free_mb_ms,
+        invocations: free(prices.scheduler.free_invocations).saturating_sub(scheduled),
+        log_bytes: (free(cloudwatch.free_logs_gb) * GB).saturating_sub(log_bytes),
+    };
     Estimate {
         total: lines.iter().map(|line| line.cost).sum(),
+        keep_warm: keep_warm(work, prices, left),
+        keep_warm_saves: lines
+            .iter()
+            .filter(|line| line.what == "init")
+            .map(|line| line.cost)
+            .sum(),
         lines,
-        keep_warm: keep_warm(work, prices, free_requests, free_mb_ms),
         ec2: prices.ec2.month(),
         break_even: break_even(runs, run_mb_ms, prices),
     }
@@ -272,19 +300,24 @@ fn break_even(runs: u128, run_mb_ms: u128, prices: &Prices) -> Option<u128> {
     }
 }
 
-/// Pings that return at once: a request and a millisecond each. In exchange no run starts cold.
-fn keep_warm(
-    work: &[Work],
-    prices: &Prices,
-    mut free_requests: u128,
-    mut free_mb_ms: u128,
-) -> Line {
+/// What the runs have left of the free tier.
+struct Left {
+    requests: u128,
+    mb_ms: u128,
+    invocations: u128,
+    log_bytes: u128,
+}
+
+/// Pings that return at once: a schedule's invocation, a request, a millisecond, and Lambda's own log lines each. In
+/// exchange hardly a run starts cold.
+fn keep_warm(work: &[Work], prices: &Prices, mut left: Left) -> Line {
     let pings = u128::from(PINGS) * work.len() as u128;
     let mb_ms = work
         .iter()
         .map(|work| u128::from(PINGS) * mb_ms(work, 1))
         .sum();
-    let requests = take(pings, &mut free_requests);
+    let requests = take(pings, &mut left.requests);
+    let invocations = take(pings, &mut left.invocations);
     Line {
         what: "keep-warm",
         amount: counted(pings, "ping"),
@@ -292,7 +325,12 @@ fn keep_warm(
             + prices
                 .lambda
                 .gb_second
-                .times(take(mb_ms, &mut free_mb_ms), GB_SECOND),
+                .times(take(mb_ms, &mut left.mb_ms), GB_SECOND)
+            + prices
+                .scheduler
+                .million_invocations
+                .times(invocations, 1_000_000)
+            + logs(pings * PING_LOG_BYTES, left.log_bytes, prices),
     }
 }
 

@@ -41,10 +41,11 @@ pub fn table(work: &[Work], estimate: &Estimate, prices: &Prices, options: Optio
         estimate.total.cents()
     ));
     text.push_str(&format!(
-        "  {:<12} {:>12}  {} more; off by default, and no gain for functions that start this fast\n",
+        "  {:<12} {:>12}  {} more, with their schedules and log lines; off by default, saves at most {} of init\n",
         estimate.keep_warm.what,
         estimate.keep_warm.cost.cents(),
-        estimate.keep_warm.amount
+        estimate.keep_warm.amount,
+        estimate.keep_warm_saves.cents()
     ));
     text.push_str(&format!(
         "  {:<12} {:>12}  one {} with disk and address, running the daemon\n",
@@ -85,7 +86,11 @@ pub fn json(work: &[Work], estimate: &Estimate, prices: &Prices, options: Option
         "functions": functions,
         "lines": lines,
         "total_usd": estimate.total.to_string(),
-        "keep_warm": { "amount": estimate.keep_warm.amount, "cost_usd": estimate.keep_warm.cost.to_string() },
+        "keep_warm": {
+            "amount": estimate.keep_warm.amount,
+            "cost_usd": estimate.keep_warm.cost.to_string(),
+            "saves_at_most_usd": estimate.keep_warm_saves.to_string(),
+        },
         "ec2": { "instance": prices.ec2.instance, "cost_usd": estimate.ec2.to_string() },
         "break_even_runs": estimate.break_even.map(|runs| u64::try_from(runs).unwrap_or(u64::MAX)),
     });

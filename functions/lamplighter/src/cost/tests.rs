@@ -134,6 +134,38 @@ fn a_metric_costs_only_the_hours_in_which_it_is_written() {
 }
 
 #[test]
+fn a_round_in_s3_is_claimed_and_recorded_and_an_event_that_goes_well_is_only_claimed() {
+    let s3 = |runs, scheduled| {
+        let work = Work {
+            scheduled,
+            has_s3_state: true,
+            ..given(runs, 128, 1000)
+        };
+        let estimate = bill(work, false);
+        let found = estimate.lines.iter().find(|line| line.what == "s3");
+        found.expect("the bill has this line").amount.clone()
+    };
+    assert_eq!(s3(1000, 1000), "2,000 reads, 4,000 writes, 20.0 MB kept");
+    assert_eq!(s3(1000, 0), "2,000 reads, 2,000 writes, 1.0 MB kept");
+    assert_eq!(s3(1100, 1000), "2,200 reads, 4,200 writes, 20.1 MB kept");
+}
+
+#[test]
+fn keep_warm_has_schedules_and_log_lines_of_its_own_and_saves_inits() {
+    let work = Work {
+        cold: 1_000_000,
+        scheduled: 1_000_000,
+        ..given(1_000_000, 1024, 1000)
+    };
+    let full = bill(work.clone(), false);
+    // 4,866 pings: requests $0.00097, 4.9 GB-seconds $0.00008, Scheduler $0.0049, 1.9 MB of logs $0.001.
+    assert_eq!(full.keep_warm.cost.to_string(), "0.006952");
+    assert_eq!(full.keep_warm_saves.cents(), line(&full, "init"));
+    assert_ne!(line(&full, "init"), "0.00");
+    assert_eq!(bill(work, true).keep_warm.cost.cents(), "0.00");
+}
+
+#[test]
 fn a_queue_costs_something_while_nothing_comes() {
     let idle = Work {
         events: Some(0),

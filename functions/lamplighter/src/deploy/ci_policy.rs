@@ -1,7 +1,11 @@
 //! What a pipeline that deploys may do: upload packages below one prefix, and manage one stack and what is named after it.
 //! It may let Lambda, Scheduler and SES take over the stack's roles, and nobody else.
 //!
-//! The names are those of the README: the stack `lamplighter`, the bucket `lamplighter-artifacts-<account>`.
+//! The names are those of the README: the stack `lamplighter`, the bucket `lamplighter-artifacts-<account>`. The
+//! pipeline's own role, `deploy-lamplighter`, is none of the stack's, and neither are roles that people made.
+//!
+//! What it cannot keep a pipeline from: a template may give a role of the stack any permission, and a function any code.
+//! Only a permissions boundary does.
 
 use lamplighter_core::Statement;
 use lamplighter_shell::policy::Place;
@@ -13,12 +17,21 @@ const PASSED_TO: [&str; 3] = [
     "ses.amazonaws.com",
 ];
 
-/// The statements of `policies/deploy.json`.
-pub fn statements(place: &Place) -> Vec<Statement> {
+/// CloudFormation calls other services in the name of who calls it, and is then named in this key.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html>
+const CALLED_VIA: &str = "aws:CalledVia";
+
+/// The statements of `policies/deploy.json`. With a boundary, the ARN of a managed policy, roles get permissions only
+/// where it bounds them.
+pub fn statements(place: &Place, boundary: Option<&str>) -> Vec<Statement> {
     let account = place.account.as_deref().unwrap_or("*");
     let region = place.region.as_deref().unwrap_or("*");
     let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{region}:{account}:{rest}");
-    let roles = format!("arn:aws:iam::{account}:role/lamplighter-*");
+    // CloudFormation makes the names of the stack's roles: stack, logical id, and something random. The logical ids end in
+    // `Role`; what people named `lamplighter-stop-untagged` is none of them.
+    // <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html>
+    let roles = format!("arn:aws:iam::{account}:role/lamplighter-*Role-*");
     vec![
         // IAM knows no narrower resource: a template that is looked at belongs to no stack yet, and lists name nothing.
         Statement::allow(
@@ -27,6 +40,20 @@ pub fn statements(place: &Place) -> Vec<Statement> {
                 "cloudformation:GetTemplateSummary",
                 "cloudformation:ValidateTemplate",
                 "logs:DescribeLogGroups",
+            ],
+            ["*"],
+        ),
+        // Only for functions in a VPC. Lambda looks at the subnets and groups with the rights of who deploys, and
+        // CloudFormation waits for a function's network interfaces to go before it removes what they are in.
+        // <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>
+        // <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-vpcconfig.html>
+        Statement::allow(
+            "ReadNetworks",
+            &[
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
             ],
             ["*"],
         ),
@@ -82,23 +109,27 @@ pub fn statements(place: &Place) -> Vec<Statement> {
             [arn("lambda", "function:lamplighter-*")],
         ),
         Statement::allow(
-            "ActManageRoles",
+            "ReadRoles",
             &[
-                "iam:CreateRole",
-                "iam:DeleteRole",
-                "iam:DeleteRolePolicy",
                 "iam:GetRole",
                 "iam:GetRolePolicy",
                 "iam:ListAttachedRolePolicies",
                 "iam:ListRolePolicies",
-                "iam:PutRolePolicy",
+            ],
+            [roles.clone()],
+        ),
+        via_cloudformation(Statement::allow(
+            "ActManageRoles",
+            &[
+                "iam:DeleteRole",
                 "iam:TagRole",
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
                 "iam:UpdateRoleDescription",
             ],
             [roles.clone()],
-        ),
+        )),
+        permissions_of_roles(&roles, boundary),
         Statement::allow("ActPassRoles", &["iam:PassRole"], [roles]).only_if(
             "StringEquals",
             "iam:PassedToService",
@@ -152,6 +183,7 @@ pub fn statements(place: &Place) -> Vec<Statement> {
             &[
                 "sns:CreateTopic",
                 "sns:DeleteTopic",
+                "sns:GetSubscriptionAttributes",
                 "sns:GetTopicAttributes",
                 "sns:ListSubscriptionsByTopic",
                 "sns:ListTagsForResource",
@@ -206,7 +238,7 @@ pub fn statements(place: &Place) -> Vec<Statement> {
         ),
         // SES knows no resources for the rules that it receives mail by: only CloudFormation may, for this stack.
         // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>
-        Statement::allow(
+        via_cloudformation(Statement::allow(
             "ActManageMailRules",
             &[
                 "ses:CreateReceiptRule",
@@ -218,13 +250,37 @@ pub fn statements(place: &Place) -> Vec<Statement> {
                 "ses:UpdateReceiptRule",
             ],
             ["*"],
-        )
-        .only_if(
-            "ForAnyValue:StringEquals",
-            "aws:CalledVia",
-            vec!["cloudformation.amazonaws.com"],
-        ),
+        )),
     ]
+}
+
+/// Only by a stack, and so only by a template that everybody can read afterwards.
+fn via_cloudformation(statement: Statement) -> Statement {
+    statement.only_if(
+        "ForAnyValue:StringEquals",
+        CALLED_VIA,
+        vec!["cloudformation.amazonaws.com"],
+    )
+}
+
+/// The calls that give permissions: those that IAM can tie to a boundary. Nothing here removes one, or changes its policy.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
+fn permissions_of_roles(roles: &str, boundary: Option<&str>) -> Statement {
+    let mut calls = vec![
+        "iam:CreateRole",
+        "iam:DeleteRolePolicy",
+        "iam:PutRolePolicy",
+    ];
+    if boundary.is_some() {
+        // For roles that were there before the boundary was.
+        calls.insert(2, "iam:PutRolePermissionsBoundary");
+    }
+    let statement = Statement::allow("ActGiveRolesPermissions", &calls, [roles]);
+    let statement = via_cloudformation(statement);
+    match boundary {
+        Some(boundary) => statement.only_if("StringEquals", "iam:PermissionsBoundary", boundary),
+        None => statement,
+    }
 }
 
 #[cfg(test)]
@@ -233,35 +289,36 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_managed_policy_can_hold_it_and_only_three_services_get_roles() {
-        let place = Place {
+    const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/lamplighter-boundary";
+
+    fn place() -> Place {
+        Place {
             account: Some("111122223333".to_owned()),
             region: Some("eu-west-1".to_owned()),
-        };
-        let document = policy_document(&statements(&place));
+        }
+    }
+
+    /// The statements that allow one action.
+    fn with(action: &str, boundary: Option<&str>) -> Vec<Statement> {
+        let has_it = |statement: &Statement| statement.action.iter().any(|one| one == action);
+        let all = statements(&place(), boundary).into_iter();
+        all.filter(has_it).collect()
+    }
+
+    #[test]
+    fn a_managed_policy_can_hold_it_and_only_three_services_get_roles() {
         // IAM counts no blanks. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-        let length = document
-            .chars()
-            .filter(|letter| !letter.is_whitespace())
-            .count();
+        let document = policy_document(&statements(&place(), Some(BOUNDARY)));
+        let letters = document.chars().filter(|letter| !letter.is_whitespace());
+        let length = letters.count();
         assert!(length <= 6144, "{length}");
-        let statements = statements(&place);
-        let passing: Vec<&Statement> = statements
-            .iter()
-            .filter(|statement| {
-                statement
-                    .action
-                    .iter()
-                    .any(|action| action == "iam:PassRole")
-            })
-            .collect();
+        let passing = with("iam:PassRole", None);
         assert_eq!(passing.len(), 1);
         assert_eq!(
             passing[0].condition["StringEquals"]["iam:PassedToService"],
             serde_json::json!(PASSED_TO)
         );
-        for statement in &statements {
+        for statement in statements(&place(), None) {
             let is_open = statement.resource.iter().any(|resource| resource == "*");
             assert!(
                 !is_open || statement.sid.starts_with("Read") || !statement.condition.is_empty(),
@@ -269,5 +326,47 @@ mod tests {
                 statement.sid
             );
         }
+    }
+
+    #[test]
+    fn only_cloudformation_writes_to_iam_and_a_boundary_ties_what_gives_permissions() {
+        let via = serde_json::json!(["cloudformation.amazonaws.com"]);
+        let mut writes = 0;
+        for boundary in [None, Some(BOUNDARY)] {
+            for statement in statements(&place(), boundary) {
+                let of_iam = statement.action.iter().any(|one| one.starts_with("iam:"));
+                if of_iam && statement.sid.starts_with("Act") && statement.sid != "ActPassRoles" {
+                    writes += 1;
+                    let condition = &statement.condition["ForAnyValue:StringEquals"][CALLED_VIA];
+                    assert_eq!(*condition, via, "{}", statement.sid);
+                }
+                // A boundary that could be taken off, or rewritten, would be none.
+                let loosens = [
+                    "DeleteRolePermissionsBoundary",
+                    "PolicyVersion",
+                    "CreatePolicy",
+                ];
+                for action in &statement.action {
+                    assert!(
+                        !loosens.iter().any(|word| action.contains(word)),
+                        "{action}"
+                    );
+                }
+            }
+        }
+        assert_eq!(writes, 4);
+        for call in [
+            "iam:CreateRole",
+            "iam:PutRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+        ] {
+            let tied = with(call, Some(BOUNDARY));
+            assert_eq!(tied.len(), 1, "{call}");
+            assert_eq!(
+                tied[0].condition["StringEquals"]["iam:PermissionsBoundary"],
+                BOUNDARY
+            );
+        }
+        assert!(with("iam:PutRolePermissionsBoundary", None).is_empty());
     }
 }

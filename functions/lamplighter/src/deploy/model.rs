@@ -42,7 +42,7 @@ pub struct Function {
     pub grace_secs: u32,
     /// How long Lambda keeps an event that it could not hand over, in seconds.
     pub event_age_secs: u32,
-    /// How often Lambda tries a failed run again.
+    /// How often Lambda tries a run again that ended with an error, at most twice.
     pub retries: u32,
     /// The function's own IAM statements.
     pub statements: Vec<Value>,

@@ -1,7 +1,7 @@
 //! What the configuration says is deployed.
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use lamplighter_config::{Common, Config, Missed, Overlap};
+use lamplighter_config::{Common, Config, Missed, Mode, Overlap};
 use lamplighter_core::{Error, Result, Statement};
 use lamplighter_shell::Entry;
 use lamplighter_shell::policy::{Place, statements};
@@ -119,9 +119,14 @@ fn function(entry: &Entry, config: &Config) -> Result<Function> {
             true => LONGEST_EVENT_AGE_SECS,
             false => grace_secs.min(LONGEST_EVENT_AGE_SECS),
         },
-        retries: match is_invoked_with_events {
-            true => MAX_RETRIES,
-            false => section.retries.min(MAX_RETRIES),
+        retries: match (is_invoked_with_events, section.mode) {
+            // Nothing else brings a mail again.
+            (true, _) => MAX_RETRIES,
+            // As the daemon does: nothing is begun twice that may have changed something. Messages of a queue come
+            // again by themselves. What is throttled is not tried yet, and waits for `event_age_secs` all the same.
+            (false, Mode::Apply) => 0,
+            // A bootstrap ends as an error only after what may pass.
+            (false, Mode::Plan) => section.retries.min(MAX_RETRIES),
         },
         statements: own_statements(entry, section, config),
         silence_secs: silence(&schedule, lateness),
@@ -225,6 +230,7 @@ fn silence(schedule: &Schedule, lateness_secs: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use chrono_tz::Tz;
+    use lamplighter_config::Sources;
 
     use super::*;
 
@@ -290,6 +296,37 @@ mod tests {
                 start: None
             }
         );
+    }
+
+    #[test]
+    fn lambda_tries_a_run_again_only_where_it_can_have_changed_nothing_and_a_mail_always() {
+        let retries = |function: &str, text: &str| {
+            let sources = Sources {
+                file: Some(("lamplighter.toml", text)),
+                ..Sources::default()
+            };
+            let config = Config::load(&sources).expect("the configuration is sound");
+            let stack = stack(&config, true).expect("a stack");
+            let found = stack.functions.iter().find(|one| one.name == function);
+            found.expect("it is deployed").retries
+        };
+        let unwarned = "grace_hours = 0";
+        for (mode, asked, expected) in [
+            ("plan", 0, 0),
+            ("plan", 1, 1),
+            ("plan", 185, 2),
+            ("apply", 0, 0),
+            ("apply", 2, 0),
+        ] {
+            let text =
+                format!("[stop-untagged]\nmode = \"{mode}\"\nretries = {asked}\n{unwarned}\n");
+            assert_eq!(retries("stop-untagged", &text), expected, "{text}");
+        }
+        let queued = "[state]\nurl = \"s3://state\"\n[resize-images]\nretries = 2\nsources = [\"s3://photos/in/\"]\n";
+        assert_eq!(retries("resize-images", queued), 0);
+        let mail =
+            "[archive-mail]\narchive_bucket = \"archive\"\nsources = [\"s3://incoming/a/\"]\n";
+        assert_eq!(retries("archive-mail", mail), 2);
     }
 
     #[test]

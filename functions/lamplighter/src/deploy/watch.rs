@@ -9,6 +9,17 @@ const MIN_QUEUE_AGE_SECS: u32 = 900;
 /// How many messages that wait are too many, for a quarter of an hour.
 const MANY_MESSAGES: u32 = 1000;
 
+/// How long a function is throttled before somebody is called: so many periods in a row, each with a throttle.
+///
+/// One with a reserved concurrency of 1 is throttled by itself as well: its run asks for the next part, or a ping comes,
+/// while it still goes on. Lambda tries such an event again, after a second at first and every five minutes at last, and
+/// each attempt is counted. So a run of 15 minutes, the longest, is seen in three periods at most and never in four, and
+/// every period of a function that stays throttled has an attempt. That goes on for as long as events are kept
+/// (`missed_grace_minutes`); where this is less, they are in the dead-letter queue, which has an alarm.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+const THROTTLED_PERIOD_SECS: u32 = 600;
+const THROTTLED_PERIODS: u32 = 4;
+
 /// A metric that is counted in the function's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filter {
@@ -21,11 +32,13 @@ pub struct Filter {
     pub pattern: &'static str,
 }
 
-/// What the runs' own metrics cannot count: errors outside of a run too.
+/// What the runs' own metrics cannot count: errors outside of a run too. Every line of an invocation has the ARN that it
+/// was invoked by, and what is tried out on `staging` calls nobody. What goes wrong before the first invocation is no
+/// line of either, and an error of the invocation in [`Watched::Lambda`].
 pub const FILTERS: [Filter; 1] = [Filter {
     id: "ErrorLines",
     metric: "error-lines",
-    pattern: r#"{ $.level = "ERROR" }"#,
+    pattern: r#"{ $.level = "ERROR" && $.function_arn = "*:live" }"#,
 }];
 
 /// A metric that the runs write themselves, in the embedded metric format.
@@ -50,7 +63,7 @@ pub enum Written {
 pub const NAMESPACE: &str = "Lamplighter";
 
 /// The metrics of `lamplighter-shell`'s Lambda adapter; a test over a real run compares the line with these.
-pub const METRICS: [Metric; 10] = {
+pub const METRICS: [Metric; 11] = {
     const fn metric(name: &'static str, written: Written) -> Metric {
         Metric {
             name,
@@ -67,6 +80,7 @@ pub const METRICS: [Metric; 10] = {
     }
     [
         metric("RunsOk", Written::Often),
+        metric("RoundsOk", Written::Often),
         metric("RunsPartial", Written::WhenBad),
         metric("RunsFailed", Written::WhenBad),
         metric("RunsRefused", Written::WhenBad),
@@ -149,12 +163,16 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
                 Watched::Lambda("Errors"),
             )
         },
-        counted(
-            "Throttles",
-            "throttles",
-            "invocations were throttled: an earlier run still goes on, or the account's limit is reached",
-            Watched::Lambda("Throttles"),
-        ),
+        Alarm {
+            period_secs: THROTTLED_PERIOD_SECS,
+            periods: THROTTLED_PERIODS,
+            ..counted(
+                "Throttles",
+                "throttles",
+                "invocations are throttled all the time: the account's limit is reached, or no concurrency is left to it",
+                Watched::Lambda("Throttles"),
+            )
+        },
         Alarm {
             threshold: Threshold::AtLeast(80),
             ..counted(
@@ -238,8 +256,8 @@ pub fn alarms(function: &Function) -> Vec<Alarm> {
             ..counted(
                 "Silence",
                 "silence",
-                "no run has succeeded for two periods of the schedule",
-                Watched::Embedded("RunsOk"),
+                "no round of the schedule has gone well for two periods",
+                Watched::Embedded("RoundsOk"),
             )
         });
     }

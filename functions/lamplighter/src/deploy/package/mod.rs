@@ -4,8 +4,10 @@
 
 mod archive;
 mod bill_of_materials;
+mod budget;
 mod elf;
 
 pub use archive::{CONFIG, program_of, sha256, zip};
 pub use bill_of_materials::bill_of_materials;
+pub use budget::budget;
 pub use elf::{Architecture, check};

@@ -10,6 +10,9 @@ use super::{attribute, filled, if_else, name_of, no_value, policy, reference, su
 /// Two weeks, the longest SQS keeps a message.
 pub(in super::super) const DEAD_LETTER_SECS: u32 = 1_209_600;
 
+/// Read by nothing: it makes a function another one for Lambda.
+const REVISION: &str = "LAMPLIGHTER_REVISION";
+
 /// What Lambda needs to join a VPC. IAM knows no narrower resource for these: the interfaces do not exist yet.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions>
 pub(in super::super) const NETWORK_ACTIONS: [&str; 6] = [
@@ -62,7 +65,9 @@ pub(super) fn resources(stack: &Stack, function: &Function, resources: &mut Map<
             },
         }),
     );
-    // Another description makes another version, so the version follows everything that is named in it.
+    // Another description makes another version, so the version follows everything that is named in it. Each of these
+    // changes the function too: of a function that has not changed Lambda publishes no version.
+    // <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
     add(
         "Version",
         json!({
@@ -140,6 +145,10 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
     variables.insert(
         "LAMPLIGHTER_CONFIG".to_owned(),
         if_else("HasConfigObject", sub("s3://${ConfigObject}"), packaged),
+    );
+    variables.insert(
+        REVISION.to_owned(),
+        if_else("HasRevision", reference("Revision"), no_value()),
     );
     for variable in &stack.secret_variables {
         let parameter = secret_parameter(variable);

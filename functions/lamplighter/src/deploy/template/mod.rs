@@ -51,6 +51,7 @@ pub fn template(stack: &Stack) -> Value {
             json!({ "Description": format!("What {} could not do", function.name), "Value": reference(&format!("{id}DeadLetters")) }),
         );
     }
+    bound_roles(&mut resources);
     outputs.insert(
         "AlarmTopicArn".to_owned(),
         json!({ "Description": "Where all alarms go", "Value": reference("AlarmTopic") }),
@@ -63,6 +64,19 @@ pub fn template(stack: &Stack) -> Value {
         "Resources": resources,
         "Outputs": outputs,
     })
+}
+
+/// Every role of the stack has the boundary, if there is one.
+fn bound_roles(resources: &mut Map<String, Value>) {
+    for resource in resources.values_mut() {
+        if resource["Type"] == "AWS::IAM::Role" {
+            resource["Properties"]["PermissionsBoundary"] = if_else(
+                "HasPermissionsBoundary",
+                reference("PermissionsBoundary"),
+                no_value(),
+            );
+        }
+    }
 }
 
 fn reference(name: &str) -> Value {

@@ -64,6 +64,12 @@ pub(super) fn parameters(stack: &Stack) -> Value {
             "AllowedPattern": "^[A-Za-z0-9._-]*$",
             "Description": "Any word; another one makes another version, which a secret or the VPC alone does not",
         },
+        "PermissionsBoundary": {
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": "^(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/.+)?$",
+            "Description": "The managed policy that bounds what all roles of the stack may, as an ARN; empty is none",
+        },
         "VpcSubnetIds": {
             "Type": "CommaDelimitedList",
             "Default": "",
@@ -178,6 +184,11 @@ pub(super) fn conditions(stack: &Stack) -> Value {
     }
     add("HasAlarmEmail".to_owned(), is_not("AlarmEmail", ""));
     add("HasInvoker".to_owned(), is_not("InvokerAccount", ""));
+    add(
+        "HasPermissionsBoundary".to_owned(),
+        is_not("PermissionsBoundary", ""),
+    );
+    add("HasRevision".to_owned(), is_not("Revision", ""));
     add("HasConfigObject".to_owned(), is_not("ConfigObject", ""));
     if mail::is_needed(stack) {
         mail::conditions(&mut add);

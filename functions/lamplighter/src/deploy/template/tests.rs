@@ -268,6 +268,25 @@ fn silence_is_an_alarm_where_cloudwatch_can_look_back_far_enough() {
 }
 
 #[test]
+fn a_run_that_is_in_its_own_way_calls_nobody_and_a_function_that_stays_throttled_does() {
+    let template = template(&stack());
+    let throttles = properties(&template, "StopUntaggedAlarmThrottles");
+    let number = |key: &str| throttles[key].as_u64().expect("a number");
+    let (period, periods) = (number("Period"), number("EvaluationPeriods"));
+    assert_eq!(
+        (number("Threshold"), number("DatapointsToAlarm")),
+        (1, periods)
+    );
+    assert_eq!(throttles["TreatMissingData"], "notBreaching");
+    // In how many periods the longest run can be seen, however it lies.
+    let longest = 900;
+    let seen = (0..period).map(|start| (start + longest - 1) / period + 1);
+    assert!(seen.max().expect("a start") < periods);
+    // Lambda's last attempts are five minutes apart, and the default of `missed_grace_minutes` is an hour.
+    assert!(period >= 2 * 300 && period * (periods + 1) <= 3600);
+}
+
+#[test]
 fn all_alarms_go_to_one_topic_and_call_nobody_before_the_triggers_are_on() {
     let template = template(&stack());
     let resources = template["Resources"].as_object().expect("resources");
@@ -306,6 +325,55 @@ fn the_artifact_s_key_carries_its_checksum() {
     let version = properties(&template, "StopUntaggedVersion");
     let text = version["Description"]["Fn::Sub"].as_str().expect("a text");
     assert!(text.starts_with(&"ab".repeat(32)), "{text}");
+}
+
+#[test]
+fn what_makes_another_version_changes_the_function_as_well() {
+    let template = template(&stack());
+    let version = &properties(&template, "ReportCertificatesVersion")["Description"]["Fn::Sub"];
+    let function = properties(&template, "ReportCertificatesFunction").to_string();
+    let named: Vec<&str> = version
+        .as_str()
+        .expect("a text")
+        .split("${")
+        .skip(1)
+        .map(|part| part.split('}').next().expect("a name"))
+        .collect();
+    assert_eq!(named.len(), 5, "{named:?}");
+    for parameter in named {
+        let is_there = [
+            format!("\"Ref\":\"{parameter}\""),
+            format!("${{{parameter}}}"),
+        ];
+        assert!(
+            is_there.iter().any(|text| function.contains(text)),
+            "{parameter} is not in {function}"
+        );
+    }
+}
+
+#[test]
+fn every_role_is_within_the_boundary_if_there_is_one() {
+    let template = template(&stack());
+    assert_eq!(template["Parameters"]["PermissionsBoundary"]["Default"], "");
+    let resources = template["Resources"].as_object().expect("resources");
+    let roles = resources
+        .iter()
+        .filter(|(_, one)| one["Type"] == "AWS::IAM::Role");
+    let mut seen = 0;
+    for (id, role) in roles {
+        seen += 1;
+        assert_eq!(
+            role["Properties"]["PermissionsBoundary"]["Fn::If"][1],
+            json!({ "Ref": "PermissionsBoundary" }),
+            "{id}"
+        );
+        // What a pipeline may write is named by this ending, and a role with a name of its own would have another.
+        assert!(id.ends_with("Role"), "{id}");
+        assert!(role["Properties"]["RoleName"].is_null(), "{id}");
+    }
+    // One for each function, one for Scheduler, one for SES.
+    assert_eq!(seen, 5 + 2);
 }
 
 #[test]
