@@ -7,6 +7,7 @@ mod audit_mfa;
 mod audit_security_groups;
 mod audits;
 mod canary;
+mod cold_start;
 mod command_line;
 mod daemon;
 mod delivery;

@@ -1,8 +1,11 @@
 //! The real `lamplighter daemon`: starts what is due and nothing before, never twice at once, and stops when told.
 
+mod alerts;
+mod everything;
 mod http;
 mod ledger;
 mod queues;
+mod roles;
 mod supervised;
 
 use std::time::Duration;

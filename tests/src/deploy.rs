@@ -1,6 +1,7 @@
 //! `lamplighter deploy` and `lamplighter cost`: packages, templates and bills, as a user makes them.
 
 mod alarms;
+mod costs;
 mod created;
 mod packages;
 mod pipeline;

@@ -16,47 +16,63 @@ pub fn root() -> PathBuf {
 }
 
 /// Builds every program of the workspace, once, in the profile of these tests, and answers their folder. With
-/// `LAMPLIGHTER_PROGRAMS` it is that folder and nothing is built: so a package's programs are tested as they are.
+/// `LAMPLIGHTER_PROGRAMS` it is that folder and nothing is built: so a package's programs are tested as they are, and
+/// optimised ones by tests that are not.
 pub fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         if let Some(folder) = std::env::var_os("LAMPLIGHTER_PROGRAMS") {
             return folder.into();
         }
-        // target/debug/deps/all-… → target/debug
-        let own = std::env::current_exe().expect("this test has a path");
-        let folder = own.ancestors().nth(2).expect("it is in target/debug/deps");
-        let profile = match folder.ends_with("release") {
-            true => "release",
-            false => "dev",
-        };
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--workspace", "--bins", "--quiet"])
-            .args(["--profile", profile])
-            .current_dir(root())
-            .status()
-            .expect("cargo runs");
-        assert!(built.success(), "the programs do not build");
-        folder.to_owned()
+        cargo_build(&["--workspace", "--bins"], own_profile());
+        target().join(folder_of(own_profile()))
     })
 }
 
-/// Builds an example of a package, beside the programs, and answers its path.
+/// Whether the programs are optimised: only then their speed and size say something.
+pub fn are_optimised() -> bool {
+    programs().ends_with("release")
+}
+
+/// Builds an example of a package, optimised if the programs are, and answers its path.
 pub fn example(package: &str, name: &str) -> PathBuf {
+    let profile = if are_optimised() { "release" } else { "dev" };
+    cargo_build(&["--package", package, "--example", name], profile);
+    target()
+        .join(folder_of(profile))
+        .join("examples")
+        .join(name)
+}
+
+/// Cargo's target folder: this test is target/debug/deps/all-….
+fn target() -> PathBuf {
+    let own = std::env::current_exe().expect("this test has a path");
+    let target = own.ancestors().nth(3).expect("it is in target/debug/deps");
+    target.to_owned()
+}
+
+fn own_profile() -> &'static str {
     let own = std::env::current_exe().expect("this test has a path");
     let folder = own.ancestors().nth(2).expect("it is in target/debug/deps");
-    let profile = match folder.ends_with("release") {
-        true => "release",
-        false => "dev",
-    };
+    if folder.ends_with("release") {
+        "release"
+    } else {
+        "dev"
+    }
+}
+
+fn folder_of(profile: &str) -> &str {
+    if profile == "dev" { "debug" } else { profile }
+}
+
+fn cargo_build(what: &[&str], profile: &str) {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--package", package, "--example", name, "--quiet"])
-        .args(["--profile", profile])
+        .args(["build", "--quiet", "--profile", profile])
+        .args(what)
         .current_dir(root())
         .status()
         .expect("cargo runs");
-    assert!(built.success(), "the example does not build");
-    folder.join("examples").join(name)
+    assert!(built.success(), "{what:?} does not build");
 }
 
 /// The runtime that all tests share for what they serve: a test may block on a program meanwhile.

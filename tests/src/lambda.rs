@@ -1,8 +1,15 @@
-//! The real `bootstrap-stop-untagged`, driven as Lambda drives it.
+//! The real bootstraps, driven as Lambda drives them: here `bootstrap-stop-untagged` in detail, in `matrix.rs` and
+//! `events.rs` all of them.
 
+mod configuration;
+mod deadlines;
+mod events;
 mod failures;
+mod matrix;
+mod own_role;
 mod panics;
 mod parts;
+mod stages;
 
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_local_aws::{Instance, InstanceState, LocalAws, World};

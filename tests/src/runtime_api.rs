@@ -1,10 +1,12 @@
-//! The Lambda Runtime API, as far as a bootstrap sees it: hands out events, and takes what becomes of them.
+//! The Lambda Runtime API, as far as a bootstrap sees it: hands out events, takes what becomes of them, and ends the
+//! process whose invocation is not answered by its deadline.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +20,7 @@ use lamplighter_local_aws::LocalAws;
 use serde_json::Value;
 
 use crate::harness::{Lamplighter, Ran, programs, runtime};
-use crate::process::Process;
+use crate::process::{LOOK_AGAIN, Process};
 
 /// The API's version is part of every path.
 const VERSION: &str = "/2018-06-01/runtime";
@@ -36,6 +38,10 @@ pub enum Answer {
     Response(Value),
     /// The invocation ended as an error: the `errorType` that Lambda counts and retries by, and the whole body.
     Error(String, Value),
+    /// There was none by the deadline, and the process was killed. Lambda calls it `Sandbox.Timedout`.
+    TimedOut,
+    /// The process ended before it answered, as one does that has no memory left. Lambda calls it `Runtime.ExitError`.
+    Exited,
 }
 
 impl Answer {
@@ -44,7 +50,7 @@ impl Answer {
     pub fn response(self) -> Value {
         match self {
             Self::Response(response) => response,
-            Self::Error(..) => panic!("the invocation ended as an error: {self:#?}"),
+            _ => panic!("the invocation was not answered: {self:#?}"),
         }
     }
 
@@ -56,23 +62,37 @@ impl Answer {
                 let message = body["errorMessage"].as_str().expect("a message").to_owned();
                 (kind, message)
             }
-            Self::Response(_) => panic!("the invocation was answered: {self:#?}"),
+            _ => panic!("the invocation did not end as an error: {self:#?}"),
         }
     }
+}
+
+/// An event that waits for `next`.
+struct Asked {
+    event: Vec<u8>,
+    /// What it was sent to.
+    arn: String,
+    request_id: String,
+}
+
+/// An event that was handed out and is not answered.
+struct Running {
+    request_id: String,
+    deadline: Instant,
 }
 
 #[derive(Default)]
 struct State {
     /// Events that wait for `next`.
-    events: VecDeque<Vec<u8>>,
-    /// What the newest of them was sent to.
-    arn: Option<String>,
+    events: VecDeque<Asked>,
     /// How long an invocation may take; nothing: as long as Lambda allows.
     time: Option<Duration>,
-    /// How many events were handed out; the last one's request id is made of it.
-    handed_out: usize,
+    /// What the process is at.
+    running: Option<Running>,
     /// Answers that nobody has looked at.
     answers: VecDeque<Answer>,
+    /// When the process asked for its first event.
+    ready: Option<Instant>,
     /// What a bootstrap said that the API does not know.
     strange: Vec<String>,
 }
@@ -80,6 +100,7 @@ struct State {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    /// Something came that a test may wait for.
     answered: Condvar,
     asked: tokio::sync::Notify,
 }
@@ -93,7 +114,7 @@ impl Shared {
 /// A Lambda environment with one real bootstrap in it. Dropping it ends the process.
 pub struct Lambda {
     shared: Arc<Shared>,
-    bootstrap: Process,
+    bootstrap: Mutex<Process>,
 }
 
 impl Lambda {
@@ -141,8 +162,28 @@ impl Lambda {
         }
         Self {
             shared,
-            bootstrap: Process::start(bootstrap),
+            bootstrap: Mutex::new(Process::start(bootstrap)),
         }
+    }
+
+    /// The same, and waits until the process asks for its first event: what it took is what Lambda calls INIT.
+    #[track_caller]
+    pub fn start_and_watch(
+        program: &Path,
+        function: &str,
+        aws: &LocalAws,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> (Self, Duration) {
+        let started = Instant::now();
+        let lambda = Self::start_program(program, function, aws, config, environment);
+        let ready = lambda.wait("the process asks for an event", |state| state.ready);
+        (lambda, ready.duration_since(started))
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.bootstrap().id()
     }
 
     /// Gives every further invocation this long.
@@ -159,34 +200,99 @@ impl Lambda {
     /// The same for an event that was sent to this ARN: the function's, or one of its aliases'.
     #[track_caller]
     pub fn invoke_as(&self, arn: &str, event: &Value) -> Answer {
-        {
-            let mut state = self.shared.lock();
-            state.arn = Some(arn.to_owned());
-            state.events.push_back(event.to_string().into());
-        }
+        self.send(arn, &new_request_id(), event);
+        self.answer()
+    }
+
+    /// The same under this request id. Lambda asks again for an asynchronous event that went wrong under the id that it
+    /// had: in this environment, or in another if this one is gone.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+    #[track_caller]
+    pub fn invoke_again(&self, request_id: &str, event: &Value) -> Answer {
+        self.begin(request_id, event);
+        self.answer()
+    }
+
+    /// Sends an event and does not wait.
+    pub fn begin(&self, request_id: &str, event: &Value) {
+        self.send(UNQUALIFIED, request_id, event);
+    }
+
+    fn send(&self, arn: &str, request_id: &str, event: &Value) {
+        self.shared.lock().events.push_back(Asked {
+            event: event.to_string().into(),
+            arn: arn.to_owned(),
+            request_id: request_id.to_owned(),
+        });
         self.shared.asked.notify_one();
+    }
+
+    /// Waits for what becomes of the event that was sent.
+    #[track_caller]
+    pub fn answer(&self) -> Answer {
+        self.wait("the event is answered", |state| {
+            if let Some(answer) = state.answers.pop_front() {
+                return Some(answer);
+            }
+            let is_late = state
+                .running
+                .as_ref()
+                .is_some_and(|running| running.deadline <= Instant::now());
+            let mut bootstrap = self.bootstrap();
+            if is_late {
+                bootstrap.signal("KILL");
+                state.running = None;
+                return Some(Answer::TimedOut);
+            }
+            (!bootstrap.is_running()).then_some(Answer::Exited)
+        })
+    }
+
+    #[track_caller]
+    fn wait<T>(&self, what: &str, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.lock();
         loop {
             assert!(state.strange.is_empty(), "{:?}", state.strange);
-            if let Some(answer) = state.answers.pop_front() {
-                return answer;
+            if let Some(found) = look(&mut state) {
+                return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no answer to {event} in {PATIENCE:?}");
-            let waited = self.shared.answered.wait_timeout(state, left);
+            assert!(!left.is_zero(), "waited {PATIENCE:?} until {what}");
+            // Nobody tells of a deadline that passes or of a process that ends.
+            let waited = self
+                .shared
+                .answered
+                .wait_timeout(state, left.min(LOOK_AGAIN));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
+    /// Stops the process where it is: like one that hangs it does not answer, and is killed at its deadline.
+    pub fn freeze(&self) {
+        self.bootstrap().signal("STOP");
+    }
+
+    /// Ends the process at once, as the kernel does where no memory is left.
+    pub fn kill(&self) {
+        self.bootstrap().signal("KILL");
+    }
+
+    fn bootstrap(&self) -> MutexGuard<'_, Process> {
+        self.bootstrap
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the process still runs.
     pub fn is_warm(&mut self) -> bool {
-        self.bootstrap.is_running()
+        self.bootstrap().is_running()
     }
 
     /// Ends the environment, and answers what the process printed and left behind.
     pub fn end(self) -> Ran {
-        self.bootstrap.kill()
+        let bootstrap = self.bootstrap.into_inner();
+        bootstrap.unwrap_or_else(PoisonError::into_inner).kill()
     }
 }
 
@@ -226,44 +332,56 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
     let body = request.into_body().collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
     let json = || serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let id = request_id(shared.lock().handed_out);
     let path = path.strip_prefix(VERSION).unwrap_or_default();
-    let answer = if method == Method::GET && path == "/invocation/next" {
+    if method == Method::GET && path == "/invocation/next" {
         return next(shared).await;
-    } else if method == Method::POST && path == format!("/invocation/{id}/response") {
+    }
+    let mut state = shared.lock();
+    // Each event is answered once, under its own id.
+    let running = state.running.as_ref();
+    let what = running
+        .and_then(|running| {
+            path.strip_prefix("/invocation/")?
+                .strip_prefix(running.request_id.as_str())
+        })
+        .filter(|_| method == Method::POST);
+    let answer = if what == Some("/response") {
         Answer::Response(json())
-    } else if method == Method::POST
-        && (path == format!("/invocation/{id}/error") || path == "/init/error")
-    {
+    } else if what == Some("/error") || path == "/init/error" {
         // Lambda goes by the body's `errorType`; the header says the same or a category.
         let body = json();
         let kind = body["errorType"].as_str().map(str::to_owned).or(kind);
         Answer::Error(kind.unwrap_or_default(), body)
     } else {
-        shared.lock().strange.push(format!("{method} {path}"));
+        state.strange.push(format!("{method} {path}"));
         shared.answered.notify_all();
         return status(StatusCode::NOT_FOUND);
     };
-    shared.lock().answers.push_back(answer);
+    state.running = None;
+    state.answers.push_back(answer);
     shared.answered.notify_all();
     status(StatusCode::ACCEPTED)
 }
 
 /// Waits for an event, as long as it takes: Lambda freezes the process meanwhile.
 async fn next(shared: &Shared) -> Response<Full<Bytes>> {
-    let (event, number, arn) = loop {
+    shared.lock().ready.get_or_insert_with(Instant::now);
+    shared.answered.notify_all();
+    let (asked, time) = loop {
         {
             let mut state = shared.lock();
-            if let Some(event) = state.events.pop_front() {
-                state.handed_out += 1;
-                let arn = state.arn.clone();
-                break (event, state.handed_out, arn);
+            if let Some(asked) = state.events.pop_front() {
+                // <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+                let time = state.time.unwrap_or(Duration::from_secs(900));
+                state.running = Some(Running {
+                    request_id: asked.request_id.clone(),
+                    deadline: Instant::now() + time,
+                });
+                break (asked, time);
             }
         }
         shared.asked.notified().await;
     };
-    // <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-    let time = shared.lock().time.unwrap_or(Duration::from_secs(900));
     let deadline = SystemTime::now() + time;
     let deadline = deadline
         .duration_since(UNIX_EPOCH)
@@ -271,21 +389,21 @@ async fn next(shared: &Shared) -> Response<Full<Bytes>> {
         .as_millis();
     Response::builder()
         .header("content-type", "application/json")
-        .header("lambda-runtime-aws-request-id", request_id(number))
+        .header("lambda-runtime-aws-request-id", asked.request_id)
         .header("lambda-runtime-deadline-ms", deadline.to_string())
-        .header(
-            "lambda-runtime-invoked-function-arn",
-            arn.as_deref().unwrap_or(UNQUALIFIED),
-        )
+        .header("lambda-runtime-invoked-function-arn", asked.arn)
         .header(
             "lambda-runtime-trace-id",
             "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
         )
-        .body(Full::from(event))
+        .body(Full::from(asked.event))
         .expect("the headers are sound")
 }
 
-fn request_id(number: usize) -> String {
+/// An id that no other request has, in whatever environment.
+pub fn new_request_id() -> String {
+    static REQUESTS: AtomicU64 = AtomicU64::new(1);
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     format!("8476a536-e9f4-11e8-9739-{number:012x}")
 }
 

@@ -8,7 +8,7 @@ use lamplighter_local_aws::{
     SecurityGroupRule, World,
 };
 
-use crate::harness::{Lamplighter, serve};
+use crate::harness::{Lamplighter, are_optimised, serve};
 use crate::report_certificates::cloud::bent;
 use crate::report_certificates::pem;
 
@@ -70,10 +70,10 @@ async fn ten_thousand_instances_in_seventeen_regions_cost_few_calls_and_little_m
         .filter(|call| call.action == "DescribeInstances")
         .count();
     let needed = REGIONS * INSTANCES.div_ceil(REGIONS).div_ceil(1000);
-    let counted = if cfg!(debug_assertions) {
-        peak.resident_mb() - peak.code_mb()
-    } else {
+    let counted = if are_optimised() {
         peak.resident_mb()
+    } else {
+        peak.resident_mb() - peak.code_mb()
     };
     println!(
         "{INSTANCES} instances in {REGIONS} regions: {calls} DescribeInstances calls, {} MB resident at most, {} MB of it code",
@@ -98,8 +98,8 @@ pub fn watched(program: Lamplighter) -> (Peak, Output) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("lamplighter starts");
-    let status = format!("/proc/{}/status", child.id());
-    let watcher = std::thread::spawn(move || peak_resident_kb(&status));
+    let id = child.id();
+    let watcher = std::thread::spawn(move || peak_resident_kb(id));
     let output = child.wait_with_output().expect("lamplighter ends");
     (watcher.join().expect("the watcher ends"), output)
 }
@@ -112,6 +112,19 @@ pub struct Peak {
 }
 
 impl Peak {
+    /// So far, of the process with this id, while it lives.
+    pub fn of(id: u32) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let kb = |name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        Some(Self {
+            resident_kb: kb("VmHWM:")?,
+            code_kb: kb("RssFile:")?,
+        })
+    }
+
     /// How much it was.
     pub fn resident_mb(self) -> u64 {
         self.resident_kb / 1024
@@ -124,23 +137,14 @@ impl Peak {
 }
 
 /// The largest resident size of a process while it lives, as the kernel remembers it.
-fn peak_resident_kb(status: &str) -> Peak {
+fn peak_resident_kb(id: u32) -> Peak {
     let mut peak = Peak::default();
-    while let Ok(text) = std::fs::read_to_string(status) {
-        let kb = |name: &str| -> Option<u64> {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse().ok()
+    // A zombie has no memory left to tell of.
+    while let Some(now) = Peak::of(id) {
+        peak = Peak {
+            resident_kb: peak.resident_kb.max(now.resident_kb),
+            code_kb: peak.code_kb.max(now.code_kb),
         };
-        match (kb("VmHWM:"), kb("RssFile:")) {
-            (Some(resident_kb), Some(code_kb)) => {
-                peak = Peak {
-                    resident_kb: peak.resident_kb.max(resident_kb),
-                    code_kb: peak.code_kb.max(code_kb),
-                };
-            }
-            // A zombie has no memory left to tell of.
-            _ => break,
-        }
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     peak

@@ -3,4 +3,4 @@
 mod faults;
 mod levels;
 mod matrix;
-mod worlds;
+pub mod worlds;

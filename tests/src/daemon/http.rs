@@ -50,7 +50,7 @@ fn daemon(aws: &LocalAws, schedule: &str) -> Lamplighter {
 }
 
 /// Where the page of a daemon is: it says so when it starts.
-fn address(daemon: &mut Process) -> String {
+pub(super) fn address(daemon: &mut Process) -> String {
     let find = |log: &str| -> Option<String> {
         let (_, rest) = log.split_once("the status page is at http://")?;
         Some(rest.split_once("/\"")?.0.to_owned())
@@ -67,10 +67,10 @@ fn hostile_account() -> LocalAws {
 }
 
 /// An answer: its status, its head and its body.
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     head: String,
-    body: String,
+    pub(super) body: String,
 }
 
 fn send(address: &str, request: &str) -> Answer {
@@ -93,7 +93,7 @@ fn send(address: &str, request: &str) -> Answer {
     }
 }
 
-fn get(address: &str, path: &str) -> Answer {
+pub(super) fn get(address: &str, path: &str) -> Answer {
     send(
         address,
         &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod misfortunes;
+mod reloads;
 mod shared;
 
 use std::process::Command;

@@ -2,6 +2,8 @@
 //!
 //! The simulated account's clock stands still unless a test moves it, so a message that is hidden stays hidden.
 
+mod cut_off;
+mod limits;
 mod load;
 
 use std::time::Duration;

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::harness::Lamplighter;
+use super::templates::PACKAGES;
+use crate::harness::{Lamplighter, programs};
+use crate::moto::venv;
 
 const CONFIG: &str = "[stop-untagged]\nrequired_tags = [\"owner\"]\n";
 
@@ -69,16 +71,7 @@ fn the_same_programs_make_the_same_bytes_in_two_folders_for_two_people() {
             file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
         })
         .expect("the time is set");
-    let (command, folder) = second.into_command();
-    let mut strict = Command::new("sh");
-    strict
-        .args(["-c", "umask 077; exec \"$@\"", "sh"])
-        .arg(command.get_program());
-    strict.args(command.get_args()).current_dir(folder.path());
-    for (key, value) in command.get_envs() {
-        strict.env(key, value.unwrap_or_default());
-    }
-    assert!(strict.output().expect("sh runs").status.success());
+    let folder = with_umask("077", second);
     for file in [
         "stop-untagged.zip",
         "stop-untagged.zip.sha256",
@@ -90,6 +83,83 @@ fn the_same_programs_make_the_same_bytes_in_two_folders_for_two_people() {
     let again = first.stdout;
     assert_eq!(again, package([]).run().code(0).stdout);
 }
+
+/// Runs it under this umask; its folder.
+fn with_umask(umask: &str, program: Lamplighter) -> tempfile::TempDir {
+    let (command, folder) = program.into_command();
+    let mut strict = Command::new("sh");
+    strict
+        .args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"])
+        .arg(command.get_program());
+    strict.args(command.get_args()).current_dir(folder.path());
+    for (key, value) in command.get_envs() {
+        strict.env(key, value.unwrap_or_default());
+    }
+    let ran = strict.output().expect("sh runs");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{stderr}");
+    folder
+}
+
+#[test]
+fn a_real_program_makes_the_same_bytes_from_two_folders_under_two_umasks() {
+    let built = programs().join("bootstrap-stop-untagged");
+    let bytes = fs::read(&built).expect("it was built");
+    let made = |from: &str, mode: u32, umask: &str| {
+        // The programs of tests are as large as their debugging makes them.
+        let args = ["stop-untagged", "--from", from, "--budget-mb", "250"];
+        let package = Lamplighter::new(["deploy", "package"])
+            .args(args)
+            .config(CONFIG);
+        let folder = package.folder().join(from);
+        fs::create_dir_all(&folder).expect("the folder is made");
+        let copy = folder.join("bootstrap-stop-untagged");
+        fs::copy(&built, &copy).expect("it is copied");
+        fs::set_permissions(&copy, Permissions::from_mode(mode)).expect("the mode is set");
+        let folder = with_umask(umask, package);
+        let read = |file: &str| fs::read(folder.path().join("dist").join(file)).expect(file);
+        [
+            "stop-untagged.zip",
+            "stop-untagged.zip.sha256",
+            "stop-untagged.cdx.json",
+        ]
+        .map(read)
+    };
+    let first = made("built", 0o755, "022");
+    let second = made("built/by/somebody else", 0o700, "077");
+    assert!(first == second, "the bytes differ");
+    // It is this program, whole, and can be started; by a reader of zips that somebody else wrote.
+    let folder = tempfile::tempdir().expect("a folder");
+    let zip = folder.path().join("made.zip");
+    fs::write(&zip, &first[0]).expect("it is written");
+    let seen = Command::new(venv("deploy", &PACKAGES).join("python"))
+        .args(["-c", LOOK])
+        .arg(&zip)
+        .output()
+        .expect("python runs");
+    let digest: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        String::from_utf8_lossy(&seen.stdout),
+        format!("bootstrap 755 {digest}\nlamplighter.toml 644\n"),
+        "{}",
+        String::from_utf8_lossy(&seen.stderr)
+    );
+}
+
+/// Prints what is in a zip: names, modes, and of the program its checksum.
+const LOOK: &str = r#"
+import hashlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    assert archive.testzip() is None
+    for entry in archive.infolist():
+        row = [entry.filename, "%o" % (entry.external_attr >> 16 & 0o777)]
+        if entry.filename == "bootstrap":
+            row.append(hashlib.sha256(archive.read(entry)).hexdigest())
+        print(*row)
+"#;
 
 #[test]
 fn a_package_comes_with_its_checksum_and_its_bill_of_materials() {

@@ -65,6 +65,11 @@ const CALLS: [(&str, &[&str]); 20] = [
             "lambda:CreateFunction",
             "lambda:UpdateFunctionCode",
             "lambda:DeleteFunction",
+            // In a VPC: Lambda looks at it with the caller's rights, and CloudFormation waits for the interfaces to go.
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
         ],
     ),
     (
@@ -163,10 +168,13 @@ fn the_policy_of_a_pipeline_has_the_calls_for_every_type_in_the_template() {
             let statement = allowed
                 .get(call)
                 .unwrap_or_else(|| panic!("{kind} needs {call}"));
-            // Only where IAM knows nothing narrower, and then under a condition.
+            // Only where IAM knows nothing narrower, and then to look, or under a condition.
             let is_open = statement["Resource"].to_string().contains("\"*\"");
+            let only_looks = statement["Sid"]
+                .as_str()
+                .is_some_and(|sid| sid.starts_with("Read"));
             assert!(
-                !is_open || statement["Condition"].is_object(),
+                !is_open || only_looks || statement["Condition"].is_object(),
                 "{call} is open"
             );
         }
@@ -185,6 +193,95 @@ fn the_policy_of_a_pipeline_has_the_calls_for_every_type_in_the_template() {
         .map(|principal| principal["Service"].as_str().expect("a service"))
         .collect();
     assert_eq!(passed, trusted, "who gets a role, and whom the roles trust");
+}
+
+/// Whether an ARN is what a pattern with `*` stands for.
+fn is_covered(arn: &str, pattern: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return arn == pattern;
+    };
+    let Some(left) = arn.strip_prefix(head) else {
+        return false;
+    };
+    (0..=left.len()).any(|at| left.is_char_boundary(at) && is_covered(&left[at..], rest))
+}
+
+#[test]
+fn the_policy_of_a_pipeline_covers_the_stack_s_roles_and_not_its_own_or_anybody_s() {
+    let example = fs::read_to_string(root().join("config/examples/ci/github-actions.yml"));
+    let example = example.expect("it is there");
+    let assumed = example.split(":role/").nth(1).expect("a role");
+    let own = assumed.lines().next().expect("its name");
+    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    for command in ["create-role", "put-role-policy"] {
+        let command = format!("aws iam {command} --role-name {own} ");
+        assert!(readme.contains(&command), "the README lacks {command}");
+    }
+    let environment = example.split("    environment: ").nth(1).expect("one");
+    let environment = environment.split_whitespace().next().expect("its name");
+    assert!(readme.contains(&format!(":environment:{environment}\"")));
+
+    let text = template(["--config", &everything(), "--format", "json"]).stdout;
+    let template: Value = serde_json::from_str(&text).expect("JSON");
+    let resources = template["Resources"].as_object().expect("resources");
+    let roles = resources
+        .iter()
+        .filter(|(_, one)| one["Type"] == "AWS::IAM::Role");
+    // As CloudFormation names them.
+    let made: Vec<String> = roles
+        .map(|(id, _)| format!("lamplighter-{id}-1ABCDEF2GHIJ"))
+        .collect();
+    assert_eq!(made.len(), 8 + 2, "{made:?}");
+    // What the example's configuration names was made by people.
+    let by_people = fs::read_to_string(everything()).expect("it is there");
+    let mut strange: Vec<&str> = by_people
+        .lines()
+        .filter_map(|line| line.split(":role/").nth(1)?.strip_suffix('"'))
+        .collect();
+    strange.extend([own, "lamplighter-pipeline", "Admin"]);
+    assert!(strange.len() > 8, "{strange:?}");
+
+    let policy = fs::read_to_string(root().join("policies/deploy.json")).expect("it is there");
+    let policy: Value = serde_json::from_str(&policy).expect("JSON");
+    let mut seen = 0;
+    for statement in policy["Statement"].as_array().expect("statements") {
+        if !statement["Action"].to_string().contains("\"iam:") {
+            continue;
+        }
+        seen += 1;
+        let patterns = statement["Resource"].as_array().expect("resources");
+        let covers = |role: &str| {
+            let arn = format!("arn:aws:iam::111122223333:role/{role}");
+            patterns
+                .iter()
+                .any(|pattern| is_covered(&arn, pattern.as_str().expect("a text")))
+        };
+        for role in &made {
+            assert!(covers(role), "{} lacks {role}", statement["Sid"]);
+        }
+        for role in &strange {
+            assert!(!covers(role), "{} covers {role}", statement["Sid"]);
+        }
+    }
+    assert_eq!(seen, 4, "statements about roles");
+}
+
+#[test]
+fn with_a_boundary_roles_get_permissions_only_within_it() {
+    let arn = "arn:aws:iam::111122223333:policy/lamplighter-boundary";
+    let printed = Lamplighter::new(["policy", "deploy", "--boundary", arn]);
+    let printed = printed.run().code(0).json();
+    let statements = printed["Statement"].as_array().expect("statements");
+    let tied = statements
+        .iter()
+        .filter(|one| one["Condition"]["StringEquals"]["iam:PermissionsBoundary"] == arn);
+    assert_eq!(tied.count(), 1);
+    for args in [
+        ["policy", "deploy", "--boundary", "lamplighter-boundary"],
+        ["policy", "audit-mfa", "--boundary", arn],
+    ] {
+        Lamplighter::new(args).run().code(2);
+    }
 }
 
 /// Prints the steps' commands. PyYAML comes with cfn-lint.

@@ -9,20 +9,29 @@ use super::{ACCOUNT, account, old};
 use crate::harness::serve;
 use crate::runtime_api::Lambda;
 
-const REGIONS: [&str; 5] = [
+pub const REGIONS: [&str; 6] = [
     "eu-central-1",
     "eu-north-1",
     "eu-west-1",
     "eu-west-2",
     "us-east-1",
+    "us-east-2",
 ];
 
+/// Half of it is for beginning with regions, each of which takes two seconds or three: never all of them. A quarter is
+/// for the last one.
+pub const TIME: Duration = Duration::from_secs(18);
+
 /// One region after another, each of which takes a while: its first answer never comes.
-fn config(state: &str) -> String {
+pub fn config(state: &str) -> String {
+    config_with(state, "max_actions = 20")
+}
+
+fn config_with(state: &str, limit: &str) -> String {
     format!(
         "[aws]\nregions = {REGIONS:?}\nconcurrency = 1\nattempt_timeout_secs = 2\n{state}\n\
          [report]\nfrom = \"ops@example.com\"\nto = [\"security@example.com\"]\nmail = \"always\"\nto_owners = false\n\
-         [stop-untagged]\nmode = \"apply\"\ngrace_hours = 0\nmax_percent = 100\n"
+         [stop-untagged]\nmode = \"apply\"\ngrace_hours = 0\nmax_percent = 100\n{limit}\n"
     )
 }
 
@@ -60,7 +69,7 @@ fn scopes(run: &Value) -> Vec<&str> {
 
 /// Invokes until nothing is left, as Lambda would, and answers every part's answer.
 fn all_parts(lambda: &Lambda, aws: &LocalAws) -> Vec<Value> {
-    lambda.allow(Duration::from_secs(12));
+    lambda.allow(TIME);
     let mut answers = vec![lambda.invoke(&tick()).response()];
     while let Some(next) = aws.with(|world| world.invocations().get(answers.len() - 1).cloned()) {
         assert!(
@@ -129,6 +138,60 @@ fn without_a_state_each_part_reports_for_itself() {
     seen.sort_unstable();
     assert_eq!(seen, REGIONS.map(|region| format!("{ACCOUNT}/{region}")));
     assert_eq!(aws.mails().len(), answers.len());
+    lambda.end();
+}
+
+/// The rest is left to the next round, but nothing of what was seen and done is left untold.
+#[test]
+fn a_run_that_cannot_go_on_ends_as_partial_and_reports() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let aws = slow_account();
+    aws.inject(Fault::new("lambda:InvokeFunction", FaultKind::Denied));
+    let state = format!("[state]\nurl = \"file://{}\"", folder.path().display());
+    let lambda = Lambda::start("stop-untagged", &aws, &config(&state), &[]);
+    lambda.allow(TIME);
+    let answer = lambda.invoke(&tick()).response();
+    let run = &answer["data"];
+    assert_eq!(
+        (&answer["status"], &run["outcome"]),
+        (&json!("partial"), &json!("partial"))
+    );
+    let done = run["summary"]["done"].as_u64().expect("a number");
+    let left = run["part"]["left"].as_u64().expect("a number");
+    assert!(done > 0 && left > 0, "{run:#}");
+    assert_eq!(aws.mails().len(), 1, "what was done is reported");
+    let why = run["errors"][0]["message"].as_str().expect("a text");
+    assert!(
+        why.contains(&format!(
+            "no time for {left} of {} places; the run ends here",
+            REGIONS.len()
+        )) && why.contains("lambda:InvokeFunction"),
+        "{why}"
+    );
+    let latest = folder.path().join("runs/stop-untagged/latest.json");
+    assert!(latest.exists(), "the run is recorded");
+    lambda.end();
+}
+
+#[test]
+fn the_limits_count_what_all_parts_would_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let aws = slow_account();
+    let state = format!("[state]\nurl = \"file://{}\"", folder.path().display());
+    // One part alone does not come so far.
+    let config = config_with(&state, "max_actions = 5");
+    let lambda = Lambda::start("stop-untagged", &aws, &config, &[]);
+    let answers = all_parts(&lambda, &aws);
+    assert!(answers.len() > 1, "there was time for everything");
+    let whole = &answers.last().expect("a part")["data"];
+    assert_eq!(whole["outcome"], "refused", "{whole:#}");
+    let done = whole["summary"]["done"].as_u64().expect("a number");
+    assert!(done <= 5, "{done} were stopped");
+    let why = whole["would_refuse"].as_str().expect("a reason");
+    assert!(
+        why.contains("stops 6 of 6 running instances") && why.contains("`max_actions`"),
+        "{why}"
+    );
     lambda.end();
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::deploy_bundles::stage::bundle;
 use crate::harness::Lamplighter;
 use crate::moto::Moto;
 use crate::report_certificates::pem;
@@ -42,7 +43,7 @@ const ACCOUNT: &str = r#"
 import boto3, json
 iam, ec2 = boto3.client("iam", "eu-west-1"), boto3.client("ec2", "eu-west-1")
 s3, acm = boto3.client("s3", "eu-west-1"), boto3.client("acm", "eu-west-1")
-for name in ["acme-state", "acme-photos", "acme-mail-in", "acme-mail-archive"]:
+for name in ["acme-state", "acme-photos", "acme-mail-in", "acme-mail-archive", "acme-releases"]:
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
 ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
@@ -79,13 +80,55 @@ to = ["security@example.com"]
 mail = "always"
 "#;
 
-/// A function, its section, the object it is told of, and the actions that moto must have asked for.
-type Witness<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>, &'a [&'a str]);
+/// A function, its section, what is made ready before each run, and the object it is told of: in both `RUN` is the run's
+/// number. Last, the actions that moto must have asked for.
+type Witness<'a> = (
+    &'a str,
+    &'a str,
+    &'a str,
+    Option<(&'a str, &'a str)>,
+    &'a [&'a str],
+);
 
-const WITNESSES: [Witness<'_>; 7] = [
+/// All instances run, and none is marked.
+const INSTANCES: &str = r#"
+import boto3
+ec2 = boto3.client("ec2", "eu-west-1")
+found = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
+ids = [i["InstanceId"] for i in found]
+ec2.start_instances(InstanceIds=ids)
+ec2.delete_tags(Resources=ids, Tags=[{"Key": "lamplighter:stop-after"}])
+print("true")
+"#;
+
+/// Bob can sign in with a password.
+const PASSWORD: &str = r#"
+import boto3
+iam = boto3.client("iam", "eu-west-1")
+try:
+    iam.get_login_profile(UserName="bob")
+except iam.exceptions.NoSuchEntityException:
+    iam.create_login_profile(UserName="bob", Password="Correct-horse-1")
+print("true")
+"#;
+
+/// A bundle, and a group that is not busy: moto's deployments never end. `BUNDLE` is put before it.
+const BUNDLE: &str = r#"
+import boto3
+s3, deploy = boto3.client("s3", "eu-west-1"), boto3.client("codedeploy", "eu-west-1")
+if "shop" not in deploy.list_applications()["applications"]:
+    deploy.create_application(applicationName="shop", computePlatform="Server")
+deploy.create_deployment_group(
+    applicationName="shop", deploymentGroupName="RUN", serviceRoleArn="arn:aws:iam::123456789012:role/deploy")
+s3.put_object(Bucket="acme-releases", Key="apps/shop/RUN/a.zip", Body=bytes.fromhex(BUNDLE))
+print("true")
+"#;
+
+const WITNESSES: [Witness<'_>; 11] = [
     (
         "stop-untagged",
         "mode = \"plan\"\nrequired_tags = [\"owner\"]",
+        "",
         None,
         &[
             "ec2:DescribeInstances",
@@ -98,6 +141,7 @@ const WITNESSES: [Witness<'_>; 7] = [
     (
         "audit-mfa",
         "mode = \"plan\"",
+        "",
         None,
         &[
             "iam:GenerateCredentialReport",
@@ -121,6 +165,7 @@ const WITNESSES: [Witness<'_>; 7] = [
     (
         "audit-access-keys",
         "mode = \"plan\"",
+        "",
         None,
         &[
             "iam:GenerateCredentialReport",
@@ -133,6 +178,7 @@ const WITNESSES: [Witness<'_>; 7] = [
     (
         "audit-security-groups",
         "mode = \"plan\"",
+        "",
         None,
         &[
             "ec2:DescribeNetworkInterfaces",
@@ -147,6 +193,7 @@ const WITNESSES: [Witness<'_>; 7] = [
     (
         "report-certificates",
         "mode = \"plan\"",
+        "",
         None,
         &[
             "acm:ListCertificates",
@@ -161,15 +208,79 @@ const WITNESSES: [Witness<'_>; 7] = [
     (
         "resize-images",
         "sources = [\"s3://acme-photos/in/\"]\nwidths = [64]",
+        "",
         Some(("acme-photos", "in/a.jpg")),
         &["s3:GetObject", "s3:PutObject"],
     ),
     (
         "archive-mail",
         "sources = [\"s3://acme-mail-in/inbox/\"]\narchive_bucket = \"acme-mail-archive\"",
+        "",
         Some(("acme-mail-in", "inbox/a")),
         // The first run has archived it, so that the others only look.
         &["s3:GetObject"],
+    ),
+    (
+        "deploy-bundles",
+        "sources = [\"s3://acme-releases/apps/\"]\n[[deploy-bundles.routes]]\nbucket = \"acme-releases\"\n\
+         key = \"apps/{application}/{group}/{bundle}\"",
+        BUNDLE,
+        Some(("acme-releases", "apps/shop/RUN/a.zip")),
+        &[
+            "codedeploy:CreateDeployment",
+            "codedeploy:GetDeploymentGroup",
+            "codedeploy:ListDeployments",
+            "s3:GetObject",
+            "s3:PutObject",
+        ],
+    ),
+    (
+        "stop-untagged",
+        "mode = \"apply\"\nrequired_tags = [\"owner\"]\ngrace_hours = 0\nmin_age_hours = 0\nmax_percent = 100",
+        INSTANCES,
+        None,
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeRegions",
+            "ec2:DescribeTags",
+            "ec2:StopInstances",
+            "s3:GetObject",
+            "s3:PutObject",
+            "ses:SendEmail",
+        ],
+    ),
+    (
+        "stop-untagged",
+        "mode = \"apply\"\nrequired_tags = [\"owner\"]\ngrace_hours = 24\nmin_age_hours = 0\nmax_percent = 100",
+        INSTANCES,
+        None,
+        &[
+            "ec2:CreateTags",
+            "ec2:DescribeInstances",
+            "ec2:DescribeRegions",
+            "ec2:DescribeTags",
+            "s3:GetObject",
+            "s3:PutObject",
+            "ses:SendEmail",
+        ],
+    ),
+    (
+        "audit-mfa",
+        "mode = \"apply\"\nremediate = \"delete-login-profile\"\nwarned_days = 0\nmax_percent = 100",
+        PASSWORD,
+        None,
+        &[
+            "iam:DeleteLoginProfile",
+            "iam:GenerateCredentialReport",
+            "iam:GetAccountAuthorizationDetails",
+            "iam:GetCredentialReport",
+            "iam:GetLoginProfile",
+            "iam:GetUser",
+            "iam:ListMFADevices",
+            "s3:GetObject",
+            "s3:PutObject",
+            "ses:SendEmail",
+        ],
     ),
 ];
 
@@ -178,8 +289,23 @@ fn moto_asks_for_the_same_actions() {
     let moto = Moto::start();
     let certificate = json!(pem("server.pem"));
     moto.python(&format!("CERTIFICATE = {certificate}\n{ACCOUNT}"));
+    let bundle = bundle("1")
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let bundle = format!("bytes.fromhex(\"{bundle}\")");
     let mut wrong = Vec::new();
-    for (function, section, object, expected) in WITNESSES {
+    for (function, section, prepare, object, expected) in WITNESSES {
+        let mode = match section.contains("\"apply\"") {
+            true => "applied",
+            false => "as it is",
+        };
+        let prepare = prepare.replace("bytes.fromhex(BUNDLE)", &bundle);
+        let run = |config: &str, policy: &Value| {
+            let run = next_run();
+            let prepare = prepare.replace("RUN", &run);
+            let object = object.map(|(bucket, key)| (bucket, key.replace("RUN", &run)));
+            ran(&moto, function, config, &prepare, object, &run, policy)
+        };
         let config = format!("{CONFIG}[{function}]\n{section}\n");
         let printed = Lamplighter::new(["policy", function]).config(&config);
         let mut policy = printed.run().code(0).json();
@@ -188,9 +314,11 @@ fn moto_asks_for_the_same_actions() {
             let statement = statement.as_object_mut().expect("a statement");
             statement.remove("Condition");
         }
-        let whole = run(&moto, function, &config, object, &policy);
+        let whole = run(&config, &policy);
         if whole.contains("not allowed to call") || !whole.contains("\"schema\"") {
-            wrong.push(format!("{function} under its own policy:\n{whole}"));
+            wrong.push(format!(
+                "{function}, {mode}, under its own policy:\n{whole}"
+            ));
             continue;
         }
         let mut asked = BTreeSet::new();
@@ -202,14 +330,16 @@ fn moto_asks_for_the_same_actions() {
                 list.retain(|one| *one != action.as_str());
             }
             statements.retain(|one| one["Action"] != json!([]));
-            let lacking = run(&moto, function, &config, object, &less);
+            let lacking = run(&config, &less);
             if lacking.contains(&format!("`{action}`")) {
                 asked.insert(action);
             }
         }
         let expected: BTreeSet<String> = expected.iter().map(|one| (*one).to_owned()).collect();
         if asked != expected {
-            wrong.push(format!("{function}: moto asked for {asked:?}"));
+            wrong.push(format!(
+                "{function}, {mode}: moto asked for {asked:?}\n{whole}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -223,16 +353,27 @@ fn actions(policy: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+/// The number of a run, in digits that are in order as texts too: the ledger takes an event only if it is newer.
+fn next_run() -> String {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    format!("{:08X}", RUNS.fetch_add(1, Ordering::Relaxed))
+}
+
 /// One run as the user with this policy; all that it says.
-fn run(
+fn ran(
     moto: &Moto,
     function: &str,
     config: &str,
-    object: Option<(&str, &str)>,
+    prepare: &str,
+    object: Option<(&str, String)>,
+    run: &str,
     policy: &Value,
 ) -> String {
     let document = json!(policy.to_string());
     moto.python(&format!("COUNT = \"inf\"\n{SWITCH}"));
+    if !prepare.is_empty() {
+        moto.python(prepare);
+    }
     let key = moto.python(&format!("POLICY = {document}\n{USER}"));
     moto.python(&format!("COUNT = \"0\"\n{SWITCH}"));
     let mut program = Lamplighter::new(["run", function, "--format", "json"]).config(config);
@@ -244,13 +385,10 @@ fn run(
         .env("AWS_ACCESS_KEY_ID", text(0))
         .env("AWS_SECRET_ACCESS_KEY", text(1));
     if let Some((bucket, key)) = object {
-        // Each time it is newer: the ledger remembers.
-        static UPLOADS: AtomicU32 = AtomicU32::new(0);
-        let sequencer = format!("{:08X}", UPLOADS.fetch_add(1, Ordering::Relaxed));
         let event = json!({"Records": [{
             "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "eu-west-1",
             "eventName": "ObjectCreated:Put", "eventTime": "2026-11-22T12:00:00.000Z",
-            "s3": {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": sequencer}}
+            "s3": {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": run}}
         }]});
         let path = program.folder().join("event.json");
         std::fs::write(&path, event.to_string()).expect("the event is written");

@@ -289,6 +289,7 @@ impl Stage<'_> {
             // An event's answer has no code.
             Answer::Response(answer) => (answer["code"].as_i64().unwrap_or(0), answer.to_string()),
             Answer::Error(_, body) => (1, body.to_string()),
+            ended @ (Answer::TimedOut | Answer::Exited) => (1, format!("{ended:?}")),
         };
         if self.is_whole {
             assert_eq!(code, 0, "{text}");

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import websocket
@@ -39,12 +40,16 @@ class Browser:
             stderr=subprocess.PIPE,
             text=True,
         )
+        said = ""
         for line in self.process.stderr:
+            said += line
             found = re.search(r"DevTools listening on (ws://\S+)", line)
             if found:
                 break
         else:
-            raise SystemExit("chromium ended without a word")
+            raise SystemExit(f"chromium ended at its start: {said}")
+        # Without a desktop it has much to say, and would wait for somebody to read it.
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
         self.socket = websocket.create_connection(found[1], timeout=60)
         self.last = 0
         self.session = None

@@ -41,6 +41,8 @@ fn after_kill_9_the_run_is_interrupted_and_its_slot_does_not_run_again() {
         "{}",
         status.stdout
     );
+    let history = as_anybody(&aws, "history", state.path(), &config).code(0);
+    assert!(history.stdout.contains("interrupted"), "{}", history.stdout);
     let history = ask(&aws, "history", state.path(), &config).code(0).json();
     assert_eq!(history[0]["outcome"], "interrupted");
 
@@ -52,6 +54,10 @@ fn after_kill_9_the_run_is_interrupted_and_its_slot_does_not_run_again() {
     second.ended(PATIENCE).code(0);
     let history = as_anybody(&aws, "history", state.path(), &config).code(0);
     assert!(history.stdout.contains("interrupted"), "{}", history.stdout);
+    let status = as_anybody(&aws, "status", state.path(), &config).code(0);
+    for expected in ["the daemon is stopped", "last runs    interrupted"] {
+        assert!(status.stdout.contains(expected), "{}", status.stdout);
+    }
 }
 
 /// The program as a user who owns nothing and may write nothing here.
