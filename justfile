@@ -45,9 +45,12 @@ deb:
     target/release/lamplighter completions fish > target/deb/lamplighter.fish
     cargo deb -p lamplighter --no-build --no-strip
 
-# What large accounts cost in calls and memory, and images beside vipsthumbnail and sharp. The first release build takes long.
+# What large accounts cost in calls and memory, a million schedules against the oracle (the tests take 20,000), and
+# images beside vipsthumbnail and sharp; each Lambda's start beside a program that does nothing and beside Python, and the
+# size of its package. The first release build takes long.
 bench:
-    cargo test --release -p lamplighter-tests --test all -- scale --nocapture --test-threads 1
+    cargo test --release -p lamplighter-tests --test all -- scale cold_start --nocapture --test-threads 1
+    PROPTEST_CASES=1000000 cargo test --release -p lamplighter-shell --features daemon --lib -- schedule::tests::oracle --nocapture
     functions/resize-images/bench/run
 
 # Hostile input for whatever reads strangers' bytes, so many seconds each. Needs cargo-fuzz; see tests/fuzz/README.md.

@@ -12,8 +12,7 @@ use std::io::IsTerminal;
 
 use serde_json::Value;
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -66,7 +65,11 @@ fn start(default: Default, folds: bool) {
         "fatal" | "critical" => "error".to_owned(),
         _ => asked,
     };
-    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(level));
+    // Levels and `target=level`. `EnvFilter` knows spans and fields too, for regular expressions of 200 KB in each Lambda.
+    let filter: Targets = directives
+        .parse()
+        .or_else(|_| level.parse())
+        .unwrap_or_default();
     let registry = tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(|metadata| {
