@@ -381,7 +381,7 @@ pub struct PackageFlags {
     /// The programs were built for arm64.
     #[arg(long)]
     pub arm64: bool,
-    /// A package of this size or more is refused [default: each function's own, 4 MB at most].
+    /// A package of this size or more is refused [default: each function's own].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=250))]
     pub budget_mb: Option<u64>,
 }
