@@ -1,6 +1,7 @@
 //! The clock, and whose it is. Nothing outside this crate reads the time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -15,6 +16,11 @@ pub fn system() -> Clock {
 /// A clock that stands at `time`, for `--now`.
 pub fn standing_at(time: DateTime<Utc>) -> Clock {
     Arc::new(move || time)
+}
+
+/// How long it is until `deadline`; nothing once it has passed.
+pub(crate) fn until(deadline: DateTime<Utc>, clock: &Clock) -> Duration {
+    (deadline - clock()).to_std().unwrap_or_default()
 }
 
 /// This machine's name, or in a Lambda the function's.

@@ -89,6 +89,11 @@ impl Invocation {
         }))
     }
 
+    /// How long it is until the host cuts the run off, if it does.
+    fn left(&self, clock: &Clock) -> Option<Duration> {
+        self.deadline.map(|deadline| clock::until(deadline, clock))
+    }
+
     /// Whether it is about the records of an event.
     fn has_records<F: Connect>(&self) -> bool {
         F::CONSUMES && self.envelope.kind == Kind::Native
@@ -218,9 +223,7 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
 async fn cut_off(invocation: &Invocation, clock: &Clock, is_acting: &AtomicBool) {
     invocation.cancel.cancelled().await;
     if is_acting.load(Ordering::Relaxed) {
-        let left = invocation
-            .deadline
-            .map(|deadline| (deadline - clock()).to_std().unwrap_or_default());
+        let left = invocation.left(clock);
         let time = left.map_or(TIME_TO_END, |left| TIME_TO_END.min(left));
         let rest = (time / 5).max(Duration::from_secs(1)).min(time / 2);
         tokio::time::sleep(time - rest).await;
@@ -234,9 +237,7 @@ fn patience(invocation: &Invocation, clock: &Clock) -> Duration {
         true => TIME_TO_END / 5,
         false => Duration::from_secs(60),
     };
-    let left = invocation
-        .deadline
-        .map(|deadline| (deadline - clock()).to_std().unwrap_or_default());
+    let left = invocation.left(clock);
     left.map_or(longest, |left| longest.min(left / 2))
 }
 

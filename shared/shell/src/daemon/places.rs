@@ -120,7 +120,7 @@ impl Drop for Place {
 impl State {
     /// Whether another run of this function may go on, and still leaves a place to each that wants one.
     fn has_room(&self, function: &str) -> bool {
-        let count = |name: &String| {
+        let count = |name: &str| {
             let running = [&self.slots, &self.beside].map(|runs| runs.get(name).copied());
             running.into_iter().flatten().sum::<usize>() + usize::from(self.wanting.contains(name))
         };
@@ -129,10 +129,7 @@ impl State {
         let mut shared = self.limits.iter();
         !self.is_planning
             && all < self.max_runs
-            && shared.all(|limit| {
-                !limit.functions.contains(function)
-                    || limit.functions.iter().map(count).sum::<usize>() < limit.max_runs
-            })
+            && shared.all(|limit| limit.has_room(function, count))
     }
 }
 

@@ -85,9 +85,7 @@ impl Planner {
         let mut shared = self.limits.iter();
         shared.all(|limit| {
             let beside = |name: &str| self.beside.get(name).copied().unwrap_or_default();
-            let runs = |name: &String| self.running(name) + beside(name);
-            !limit.functions.contains(function)
-                || limit.functions.iter().map(runs).sum::<usize>() < limit.max_runs
+            limit.has_room(function, |name| self.running(name) + beside(name))
         })
     }
 

@@ -204,7 +204,7 @@ fn about(function: &'static str, context: &Context, is_cold: bool) -> Span {
 /// Tells a run to end before Lambda ends the process. Dropping what it returns calls that off, so nothing of one
 /// invocation outlives its answer.
 fn end_before(deadline: DateTime<Utc>, cancel: &CancellationToken) -> AbortOnDrop {
-    let left = (deadline - clock::system()()).to_std().unwrap_or_default();
+    let left = clock::until(deadline, &clock::system());
     let margin = continuation::margin(left);
     let cancel = cancel.clone();
     AbortOnDrop(tokio::spawn(async move {

@@ -39,6 +39,14 @@ pub struct Limit {
     pub max_runs: usize,
 }
 
+impl Limit {
+    /// Whether another run of a function may go on, where so many runs of each go on.
+    pub fn has_room(&self, function: &str, runs_of: impl Fn(&str) -> usize) -> bool {
+        let runs = self.functions.iter().map(|name| runs_of(name));
+        !self.functions.contains(function) || runs.sum::<usize>() < self.max_runs
+    }
+}
+
 /// What is known of a function beside its configuration. The ledger keeps it over restarts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lamplighter_config::Queue;
 
 use super::{Live, Text, whole};
-use crate::daemon::consumers::QueueRow;
+use crate::daemon::consumers::{Counts, QueueRow};
 
 /// What tells the queues apart. Not the account: that is an id.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -101,32 +101,35 @@ pub(super) fn render(text: &mut Text, live: &Live) {
             }
         }
     }
-    let name = "lamplighter_queue_messages_total";
-    text.family(
-        name,
-        "counter",
-        "Messages that were handled, by what became of them.",
-    );
-    for (labels, row) in &rows {
-        for (outcome, count) in [
-            ("done", row.counts.done),
-            ("ignored", row.counts.ignored),
-            ("quarantined", row.counts.quarantined),
-            ("retried", row.counts.retried),
-        ] {
-            text.sample(name, &labels.with(Some(outcome)), whole(count));
-        }
-    }
-    let name = "lamplighter_queue_deliveries_total";
-    text.family(
-        name,
-        "counter",
-        "Deliveries, each a run of up to ten messages, by whether the run failed as a whole.",
-    );
-    for (labels, row) in &rows {
-        let well = row.counts.deliveries.saturating_sub(row.counts.failed);
-        for (outcome, count) in [("ok", well), ("failed", row.counts.failed)] {
-            text.sample(name, &labels.with(Some(outcome)), whole(count));
+    type Outcomes = fn(&Counts) -> Vec<(&'static str, u64)>;
+    let counters: [(&str, &str, Outcomes); 2] = [
+        (
+            "lamplighter_queue_messages_total",
+            "Messages that were handled, by what became of them.",
+            |counts| {
+                vec![
+                    ("done", counts.done),
+                    ("ignored", counts.ignored),
+                    ("quarantined", counts.quarantined),
+                    ("retried", counts.retried),
+                ]
+            },
+        ),
+        (
+            "lamplighter_queue_deliveries_total",
+            "Deliveries, each a run of up to ten messages, by whether the run failed as a whole.",
+            |counts| {
+                let well = counts.deliveries.saturating_sub(counts.failed);
+                vec![("ok", well), ("failed", counts.failed)]
+            },
+        ),
+    ];
+    for (name, help, outcomes) in counters {
+        text.family(name, "counter", help);
+        for (labels, row) in &rows {
+            for (outcome, count) in outcomes(&row.counts) {
+                text.sample(name, &labels.with(Some(outcome)), whole(count));
+            }
         }
     }
 }
