@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
+use lamplighter_config::Common;
 use lamplighter_core::Error;
 use lamplighter_report::Format;
 use lamplighter_shell::daemon::planner::offset;
-use lamplighter_shell::schedule::{AfterGap, Schedule, Transition};
+use lamplighter_shell::schedule::{AfterGap, Schedule, ScheduleError, Transition};
 use serde_json::{Value, json};
 
 use crate::cli::Globals;
@@ -70,7 +71,8 @@ fn subjects(
     if let Some(what) = what.filter(|what| functions::find(what).is_err()) {
         return Ok(vec![Subject {
             name: what.to_owned(),
-            schedule: parse(what, zone.unwrap_or(Tz::UTC))?,
+            schedule: Schedule::parse(what, zone.unwrap_or(Tz::UTC))
+                .map_err(|error| refused(what, &error))?,
             offset: TimeDelta::zero(),
         }]);
     }
@@ -82,12 +84,12 @@ fn subjects(
         if what.is_some_and(|only| only != entry.name) {
             continue;
         }
-        let after_gap = match section.after_gap {
-            lamplighter_config::AfterGap::Skip => AfterGap::Skip,
-            lamplighter_config::AfterGap::Run => AfterGap::Run,
+        let section = Common {
+            zone: zone.unwrap_or(section.zone),
+            ..section.clone()
         };
         let schedule =
-            parse(&section.schedule, zone.unwrap_or(section.zone))?.with_after_gap(after_gap);
+            Schedule::of(&section).map_err(|error| refused(&section.schedule, &error))?;
         let window = TimeDelta::minutes(i64::from(section.spread_minutes));
         subjects.push(Subject {
             name: entry.name.to_owned(),
@@ -98,14 +100,12 @@ fn subjects(
     Ok(subjects)
 }
 
-fn parse(expression: &str, zone: Tz) -> Result<Schedule, Error> {
-    Schedule::parse(expression, zone).map_err(|error| {
-        let refused = Error::config(format!("`{expression}`: {error}"));
-        match error.hint() {
-            Some(hint) => refused.hint(hint),
-            None => refused,
-        }
-    })
+fn refused(expression: &str, error: &ScheduleError) -> Error {
+    let refused = Error::config(format!("`{expression}`: {error}"));
+    match error.hint() {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
 }
 
 impl Subject {
