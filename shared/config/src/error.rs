@@ -100,12 +100,16 @@ impl Error {
         }
     }
 
-    fn render(&self, renderer: &Renderer) -> String {
-        let title = match self.line {
+    /// Where it is, and what is wrong.
+    fn title(&self) -> String {
+        match self.line {
             Some(line) => format!("{}:{line}: {}", self.file, self.message),
             None => format!("{}: {}", self.file, self.message),
-        };
-        let mut group = Group::with_title(Level::ERROR.primary_title(title));
+        }
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.title()));
         if let Some(excerpt) = &self.excerpt {
             let annotation = AnnotationKind::Primary.span(excerpt.span.clone());
             group = group.element(
@@ -194,9 +198,19 @@ impl<'a> IntoIterator for &'a Errors {
     }
 }
 
+/// One mistake a line, for logs. A Lambda has only this: [`render`](Errors::render) draws, and what draws is large.
 impl fmt::Display for Errors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.render(false))
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            formatter.write_str(&error.title())?;
+            if let Some(help) = &error.help {
+                write!(formatter, " (hint: {help})")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -207,5 +207,5 @@ fn the_caller_s_own_errors_are_shown_at_the_place_of_the_value() {
          |                                        ^
 
         error: config: `nothing` in [nowhere]: is not there
-    "#]].assert_eq(&format!("{errors}\n"));
+    "#]].assert_eq(&(errors.render(false) + "\n"));
 }

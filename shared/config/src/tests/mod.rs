@@ -38,7 +38,7 @@ fn load_with(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Result
 fn good(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Config {
     match load_with(file, environment, flags) {
         Ok(config) => config,
-        Err(errors) => panic!("refused:\n{errors}"),
+        Err(errors) => panic!("refused:\n{}", errors.render(false)),
     }
 }
 
@@ -46,7 +46,7 @@ fn good(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Config {
 fn messages(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> String {
     match load_with(file, environment, flags) {
         Ok(_) => "accepted\n".to_owned(),
-        Err(errors) => format!("{errors}\n"),
+        Err(errors) => errors.render(false) + "\n",
     }
 }
 

@@ -171,10 +171,12 @@ fn the_caller_s_own_errors_hide_secrets_as_well() {
         2 | token = ***
           |         ^^^
     "#]]
-    .assert_eq(&format!(
-        "{}\n",
-        config.error_at("daemon", "token", "is weak", None)
-    ));
+    .assert_eq(
+        &(config
+            .error_at("daemon", "token", "is weak", None)
+            .render(false)
+            + "\n"),
+    );
 }
 
 #[test]

@@ -382,5 +382,12 @@ fn colours_are_there_only_when_asked_for() {
     let errors = super::load("[foo]\n").expect_err("a mistake");
     assert!(!errors.render(false).contains('\u{1b}'));
     assert!(errors.render(true).contains('\u{1b}'));
-    assert_eq!(errors.to_string(), errors.render(false));
+}
+
+#[test]
+fn a_log_tells_each_mistake_in_a_line_of_its_own() {
+    let errors = super::load("[foo]\n[aws]\nregion = [\"eu-west-1\"]\n").expect_err("mistakes");
+    expect![[r#"
+        lamplighter.toml:1: unknown section [foo] (hint: known sections: [aws], [state], [report], [stop-untagged], [audit-mfa], [audit-access-keys], [audit-security-groups], [report-certificates], [deploy-bundles], [archive-mail], [resize-images], [daemon], [[exceptions]])
+        lamplighter.toml:3: unknown key `region` in [aws] (hint: did you mean `regions`?)"#]].assert_eq(&errors.to_string());
 }
