@@ -2,7 +2,9 @@
 //! of the report, or a right-to-left override that shows `gpj.exe` as `exe.jpg`. All of them come out as letters.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
+
+use askama::filters::Escaper;
 
 /// `text` with every invisible or text-moving character written as an escape: `\n`, `\u{1b}`, `\u{202e}`.
 ///
@@ -59,6 +61,34 @@ pub(crate) fn is_invisible(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// How every template prints a value, by `askama.toml`: hidden characters become visible, markup becomes text.
+#[derive(Debug, Clone, Copy)]
+pub struct Html;
+
+impl Escaper for Html {
+    fn write_escaped_str<W: Write>(&self, mut page: W, text: &str) -> fmt::Result {
+        write_html(&mut page, text)
+    }
+}
+
+fn write_html(page: &mut dyn Write, text: &str) -> fmt::Result {
+    let text = visible(text);
+    let mut written = 0;
+    for (at, markup) in text.match_indices(['<', '>', '&', '"', '\'', '/']) {
+        page.write_str(&text[written..at])?;
+        page.write_str(match markup {
+            "<" => "&lt;",
+            ">" => "&gt;",
+            "&" => "&amp;",
+            "\"" => "&quot;",
+            "'" => "&#x27;",
+            _ => "&#x2f;",
+        })?;
+        written = at + markup.len();
+    }
+    page.write_str(&text[written..])
+}
+
 /// Splits a sentence at its backticks: `true` for what stands between two of them.
 ///
 /// `None` when they do not pair up. Then they are ordinary characters, because nothing tells which ones were meant.
@@ -111,6 +141,17 @@ mod tests {
         ] {
             assert_eq!(visible(hostile), shown);
         }
+    }
+
+    #[test]
+    fn what_a_page_prints_is_visible_and_no_markup() {
+        let mut page = String::new();
+        Html.write_escaped_str(&mut page, "<b title='\"&\"'>\u{202e}größer</b>")
+            .expect("it is written");
+        assert_eq!(
+            page,
+            "&lt;b title=&#x27;&quot;&amp;&quot;&#x27;&gt;\\u{202e}größer&lt;&#x2f;b&gt;"
+        );
     }
 
     #[test]

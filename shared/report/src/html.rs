@@ -1,32 +1,21 @@
 //! One self-contained page: no script, no outside resource, readable on a phone, on paper, and as the body of a mail.
 //!
 //! The page is `templates/report.html`; this file only prepares what it shows. Whatever the template prints goes
-//! through [`print`], so a value can neither hide text nor become markup, wherever it stands.
+//! through [`Html`], so a value can neither hide text nor become markup, wherever it stands.
 
+use askama::Template;
+use askama::filters::Escaper;
 use lamplighter_core::{
     ActionRow, Coverage, CoverageStatus, DeliveryOutcome, Finding, Run, Verdict,
 };
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, escape_formatter};
-use serde::Serialize;
 
 use crate::Options;
 use crate::certificates::page::{self, Section};
-use crate::escape::{literals, visible};
+use crate::escape::{Html, literals, visible};
 use crate::listed::{Extent, Listed};
 use crate::since::{self, News};
 use crate::story::{self, Rank, SkippedGroup};
 use crate::words;
-
-/// The names end in `.html`, which switches the escaping on.
-const NAME: &str = "report.html";
-const NAME_OF_CERTIFICATES: &str = "certificates.html";
-const TEMPLATE: &str = include_str!("templates/report.html");
-const TEMPLATE_OF_CERTIFICATES: &str = include_str!("templates/certificates.html");
-const STYLE: &str = include_str!("templates/report.css");
-const STYLE_FOR_SCREENS: &str = include_str!("templates/screens.css");
-const STYLE_OF_TIMELINE: &str = include_str!("templates/timeline.css");
 
 /// The page.
 pub(crate) fn render(run: &Run, options: &Options) -> String {
@@ -35,76 +24,46 @@ pub(crate) fn render(run: &Run, options: &Options) -> String {
 
 /// The page with lists of that extent.
 pub(crate) fn render_extent(run: &Run, options: &Options, extent: Extent) -> String {
-    let mut environment = environment();
-    environment
-        .add_template(NAME_OF_CERTIFICATES, TEMPLATE_OF_CERTIFICATES)
-        .expect("the template is part of the program, and the tests render it");
-    environment
-        .render_named_str(
-            NAME,
-            TEMPLATE,
-            Value::from(Serde(view(run, options, extent))),
-        )
-        .expect("the template is part of the program, and every member it names is in the view")
-}
-
-/// What pages are rendered with, also by others: a template whose name ends in `.html` can neither let a value hide text
-/// nor become markup, an unknown member is an error, and `prose` turns what stands between backticks into `<code>`.
-pub fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // A line that holds only a block leaves no empty line behind.
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .keep_trailing_newline(true)
-            .build()
-            .expect("the delimiters are minijinja's own"),
-    );
-    environment.set_formatter(print);
-    environment.add_filter("prose", |text: &str| {
-        Value::from_safe_string(html_sentence(text))
-    });
-    environment
-}
-
-/// Prints a value of the template: hidden characters become visible, markup becomes text.
-fn print(
-    out: &mut Output<'_>,
-    state: &mut State<'_, '_>,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
-    match value.as_str() {
-        Some(text) if !value.is_safe() => {
-            escape_formatter(out, state, &Value::from(visible(text).as_ref()))
-        }
-        _ => escape_formatter(out, state, value),
-    }
+    let mut page = view(run, options, extent)
+        .render()
+        .expect("no filter fails, and a String takes everything");
+    page.push('\n');
+    page
 }
 
 /// A sentence as HTML: hidden characters are visible, markup is text, and what stands between backticks is `<code>`.
 pub fn html_sentence(text: &str) -> String {
     let text = visible(text);
     let pieces = literals(&text).unwrap_or_else(|| vec![(false, &text)]);
-    pieces
-        .into_iter()
-        .map(|(is_literal, piece)| {
-            if is_literal {
-                format!("<code>{}</code>", HtmlEscape(piece))
-            } else {
-                HtmlEscape(piece).to_string()
-            }
-        })
-        .collect()
+    let mut html = String::new();
+    for (is_literal, piece) in pieces {
+        let (begin, end) = match is_literal {
+            true => ("<code>", "</code>"),
+            false => ("", ""),
+        };
+        html.push_str(begin);
+        // Writing to a String cannot fail.
+        let _ = Html.write_escaped_str(&mut html, piece);
+        html.push_str(end);
+    }
+    html
+}
+
+/// What templates can do with a value besides printing it; they look for it under this name.
+pub(crate) mod filters {
+    use askama::filters::Safe;
+    use askama::{Result, Values};
+
+    #[askama::filter_fn]
+    pub(crate) fn prose(text: &str, _: &dyn Values) -> Result<Safe<String>> {
+        Ok(Safe(super::html_sentence(text)))
+    }
 }
 
 /// Everything the template shows, in its order.
-#[derive(Serialize)]
+#[derive(Template)]
+#[template(path = "report.html")]
 struct View<'a> {
-    style: Value,
-    style_for_screens: Value,
-    style_of_timeline: Value,
     title: String,
     function: &'a str,
     outcome: &'static str,
@@ -135,7 +94,6 @@ struct View<'a> {
 }
 
 /// The rows of one list, and what stands below them where it was cut.
-#[derive(Serialize)]
 struct List<T> {
     rows: Vec<T>,
     total: usize,
@@ -159,26 +117,22 @@ impl<T> List<T> {
     }
 }
 
-#[derive(Serialize)]
 struct Refusal<'a> {
     title: &'static str,
     reason: &'a str,
 }
 
-#[derive(Serialize)]
 struct Tile {
     count: String,
     label: &'static str,
     class: &'static str,
 }
 
-#[derive(Serialize)]
 struct ErrorLine<'a> {
     scope: &'a str,
     message: &'a str,
 }
 
-#[derive(Serialize)]
 struct FindingLine<'a> {
     rank: &'static str,
     class: &'static str,
@@ -191,7 +145,6 @@ struct FindingLine<'a> {
     rule: &'a str,
 }
 
-#[derive(Serialize)]
 struct ActionLine<'a> {
     outcome: &'static str,
     meaning: Option<&'static str>,
@@ -202,14 +155,12 @@ struct ActionLine<'a> {
     undo: Option<&'a str>,
 }
 
-#[derive(Serialize)]
 struct RecordLine<'a> {
     outcome: &'static str,
     subject: &'a str,
     reason: Option<&'a str>,
 }
 
-#[derive(Serialize)]
 struct SkippedLine<'a> {
     count: String,
     reason: &'a str,
@@ -217,28 +168,24 @@ struct SkippedLine<'a> {
     rest: Option<String>,
 }
 
-#[derive(Serialize)]
 struct ResolvedLine<'a> {
     resource: &'a str,
     rule: &'a str,
     place: String,
 }
 
-#[derive(Serialize)]
 struct ExceptionGroup<'a> {
     id: String,
     title: &'static str,
     list: List<ExceptionLine<'a>>,
 }
 
-#[derive(Serialize)]
 struct ExceptionLine<'a> {
     resource: &'a str,
     rule: &'a str,
     sentence: String,
 }
 
-#[derive(Serialize)]
 struct CoverageLine<'a> {
     scope: &'a str,
     status: &'static str,
@@ -251,9 +198,6 @@ fn view<'a>(run: &'a Run, options: &Options, extent: Extent) -> View<'a> {
     let coverage = story::coverage(run);
     let news = News::of(run);
     View {
-        style: Value::from_safe_string(STYLE.to_owned()),
-        style_for_screens: Value::from_safe_string(STYLE_FOR_SCREENS.to_owned()),
-        style_of_timeline: Value::from_safe_string(STYLE_OF_TIMELINE.to_owned()),
         title: story::subject(run),
         function: &run.function,
         outcome: run.outcome.as_str(),

@@ -32,8 +32,8 @@ use std::str::FromStr;
 use lamplighter_core::Run;
 
 pub use certificates::is_listed;
-pub use escape::visible;
-pub use html::{environment as html_environment, html_sentence};
+pub use escape::{Html, visible};
+pub use html::html_sentence;
 pub use mailable::{Mailable, render_for_mail};
 pub use story::subject;
 

@@ -1,16 +1,18 @@
 //! The certificates as the page shows them.
 
+use askama::Template;
 use lamplighter_core::Run;
-use serde::Serialize;
 
 use super::timeline::Timeline;
 use super::{Certificate, count, groups};
 use crate::Options;
+use crate::html::filters;
 use crate::listed::Extent;
 use crate::words;
 
 /// The section of the page.
-#[derive(Serialize)]
+#[derive(Template)]
+#[template(path = "certificates.html")]
 pub(crate) struct Section<'a> {
     total: usize,
     /// Not in a mail: Gmail and Outlook drop the drawing and leave its words behind.
@@ -19,7 +21,6 @@ pub(crate) struct Section<'a> {
     groups: Vec<GroupView<'a>>,
 }
 
-#[derive(Serialize)]
 struct GroupView<'a> {
     class: &'static str,
     title: &'static str,
@@ -28,7 +29,6 @@ struct GroupView<'a> {
     rest: Option<String>,
 }
 
-#[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,
     sha256: Option<&'a str>,
@@ -36,6 +36,13 @@ struct Line<'a> {
     left: String,
     places: Vec<&'a str>,
     more_places: Option<String>,
+}
+
+impl Section<'_> {
+    /// Whether the page needs the style of the drawing.
+    pub(crate) fn has_timeline(&self) -> bool {
+        self.timeline.is_some()
+    }
 }
 
 /// The section, where the run has one.

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
+use askama::Template;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use lamplighter_core::Run;
-use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
 use super::{Bucket, Certificate, Group};
@@ -35,7 +35,8 @@ const ROW: usize = 32;
 const HEADING: usize = 28;
 
 /// Everything the drawing shows.
-#[derive(Serialize)]
+#[derive(Template)]
+#[template(path = "timeline.html")]
 pub(super) struct Timeline<'a> {
     height: usize,
     description: String,
@@ -46,7 +47,6 @@ pub(super) struct Timeline<'a> {
 }
 
 /// The first day of a month.
-#[derive(Serialize)]
 struct Month {
     x: String,
     label: String,
@@ -54,14 +54,12 @@ struct Month {
     is_quarter: bool,
 }
 
-#[derive(Serialize)]
 struct Heading {
     y: usize,
     class: &'static str,
     text: String,
 }
 
-#[derive(Serialize)]
 struct Row<'a> {
     class: &'static str,
     name: Cow<'a, str>,
@@ -74,7 +72,6 @@ struct Row<'a> {
     mark: &'static str,
 }
 
-#[derive(Serialize)]
 struct Bar {
     x: String,
     width: String,

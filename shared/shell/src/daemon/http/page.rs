@@ -3,50 +3,21 @@
 
 mod views;
 
-use std::sync::OnceLock;
-
+use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, context};
-use serde::Serialize;
 
 use super::live::{History, Live};
 use super::routes::html;
-use views::{Card, Moment, QueueLine, Row};
+use views::{Card, JobPage, LastDryRun, Moment, Overview, QueueLine, Row};
 
-/// The templates. Their names end in `.html`, which switches the escaping on.
-const TEMPLATES: [(&str, &str); 5] = [
-    ("base.html", include_str!("templates/base.html")),
-    ("parts.html", include_str!("templates/parts.html")),
-    ("overview.html", include_str!("templates/overview.html")),
-    ("job.html", include_str!("templates/job.html")),
-    ("error.html", include_str!("templates/error.html")),
-];
-
-fn environment() -> &'static Environment<'static> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| {
-        let mut environment = lamplighter_report::html_environment();
-        for (name, text) in TEMPLATES {
-            environment
-                .add_template(name, text)
-                .expect("the templates are part of the program, and the tests render them");
-        }
-        environment
-    })
-}
-
-fn render(name: &str, view: Value) -> String {
-    let rendered = environment()
-        .get_template(name)
-        .and_then(|template| template.render(view));
-    rendered.expect("every member that a template names is in its view, and the tests render them")
+fn render(page: &impl Template) -> String {
+    page.render()
+        .expect("no filter fails, and a String takes everything")
 }
 
 /// What stands on every page.
-#[derive(Serialize)]
 struct Head {
     title: String,
     machine: String,
@@ -118,14 +89,13 @@ pub(super) fn overview(live: &Live, can_run: bool) -> String {
     let cards = Card::all(live);
     let head = Head::of(live, &cards);
     let (_, tag) = live.tagged();
-    let view = context! {
-        head => Value::from(Serde(&head)),
-        cards => Value::from(Serde(&cards)),
+    render(&Overview {
+        head,
+        cards,
         can_run,
         tag,
-        queues => Value::from(Serde(&QueueLine::all(live))),
-    };
-    render("overview.html", view)
+        queues: QueueLine::all(live),
+    })
 }
 
 /// What the page of a function says about dry runs.
@@ -137,30 +107,33 @@ pub(super) struct DryRunForm {
     pub(super) has_report: bool,
 }
 
-/// One function with its history.
-pub(super) fn job(live: &Live, function: &str, history: History, form: DryRunForm) -> String {
+/// One function with its history, if there is such a function.
+pub(super) fn job(
+    live: &Live,
+    function: &str,
+    history: History,
+    form: DryRunForm,
+) -> Option<String> {
     let cards = Card::all(live);
     let head = Head::of(live, &cards);
     let (_, tag) = live.tagged();
-    let card = cards.into_iter().find(|card| card.name == function);
-    let dry_run = live.dry_runs.get(function).map(|run| {
-        context! {
-            is_going_on => run.outcome.is_none(),
-            outcome => run.outcome.map(|outcome| outcome.as_str()),
-            detail => views::detail(run.detail.as_deref(), function),
-            began => Value::from(Serde(Moment::of(run.started_at))),
-            has_report => form.has_report && run.outcome.is_some(),
-        }
-    });
-    let view = context! {
-        head => Value::from(Serde(&head)),
-        card => Value::from(Serde(&card)),
-        rows => Value::from(Serde(&Row::all(history))),
-        can_run => form.is_allowed,
-        dry_run,
+    let card = cards.into_iter().find(|card| card.name == function)?;
+    let dry_run = live.dry_runs.get(function);
+    Some(render(&JobPage {
+        head,
+        card,
+        rows: Row::all(history),
+        can_run: form.is_allowed,
+        dry_run: dry_run.map(|run| LastDryRun::of(run, function, form.has_report)),
         tag,
-    };
-    render("job.html", view)
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    title: &'a str,
+    text: &'a str,
 }
 
 /// A page that says only why there is no other.
@@ -174,7 +147,7 @@ pub(super) fn error(status: StatusCode, text: &str) -> Response {
         StatusCode::BAD_REQUEST => "Not understood",
         _ => "Not available",
     };
-    let mut response = html(render("error.html", context! { title, text }));
+    let mut response = html(render(&ErrorPage { title, text }));
     *response.status_mut() = status;
     response
 }

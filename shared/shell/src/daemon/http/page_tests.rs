@@ -163,7 +163,7 @@ fn pages() -> [String; 2] {
     };
     [
         page::overview(&live, true),
-        page::job(&live, "stop-untagged", history, form),
+        page::job(&live, "stop-untagged", history, form).expect("it is configured"),
     ]
 }
 

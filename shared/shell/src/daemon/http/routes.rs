@@ -172,7 +172,7 @@ async fn job(State(app): Shared, Path(function): Path<String>) -> Response {
                 is_allowed: app.site.token.is_some(),
                 has_report,
             };
-            html(page::job(&live, &function, history, form))
+            page::job(&live, &function, history, form).map_or_else(no_such_function, html)
         }
         Err(error) => unreadable(&error),
     }

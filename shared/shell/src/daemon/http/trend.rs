@@ -1,7 +1,6 @@
 //! How long the last runs took, as a line.
 
 use chrono::TimeDelta;
-use serde::Serialize;
 
 use crate::daemon::store::{Durations, RunRow};
 
@@ -13,16 +12,16 @@ const HEIGHT: f64 = 36.0;
 const MARGIN: f64 = 4.0;
 
 /// A line, and what it says in words.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Trend {
     /// The points of the line: `4,32 120,4 236,20`.
-    points: String,
-    last_x: f64,
-    last_y: f64,
+    pub(super) points: String,
+    pub(super) last_x: f64,
+    pub(super) last_y: f64,
     /// For who does not see it.
-    label: String,
-    median: String,
-    longest: String,
+    pub(super) label: String,
+    pub(super) median: String,
+    pub(super) longest: String,
 }
 
 impl Trend {

@@ -1,21 +1,55 @@
-//! What the templates show of a function, in words that are ready.
+//! The templates, and what they show of a function, in words that are ready.
 
+use askama::Template;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
-use serde_json::Value;
 
+use super::super::link::DryRun;
 use super::super::live::{History, Live};
 use super::super::metrics::queue_name;
-use super::super::reports::Digest;
+use super::super::reports::{Digest, DigestLine};
 use super::super::trend::{Trend, span};
-use super::utc;
+use super::{Head, utc};
 use crate::daemon::planner::{Job, Skip};
 use crate::daemon::snapshot::{FunctionStatus, QueueStatus};
 use crate::daemon::store::{Outcome, RunRow};
 
+/// All functions.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct Overview {
+    pub(super) head: Head,
+    pub(super) cards: Vec<Card>,
+    pub(super) can_run: bool,
+    pub(super) tag: String,
+    pub(super) queues: Vec<QueueLine>,
+}
+
+/// One function with its history.
+#[derive(Template)]
+#[template(path = "job.html")]
+pub(super) struct JobPage {
+    pub(super) head: Head,
+    pub(super) card: Card,
+    pub(super) rows: Vec<Row>,
+    pub(super) can_run: bool,
+    pub(super) dry_run: Option<LastDryRun>,
+    pub(super) tag: String,
+}
+
+/// What templates can do with a value besides printing it; they look for it under this name.
+mod filters {
+    use askama::filters::Safe;
+    use askama::{Result, Values};
+
+    #[askama::filter_fn]
+    pub(super) fn prose(text: &str, _: &dyn Values) -> Result<Safe<String>> {
+        Ok(Safe(lamplighter_report::html_sentence(text)))
+    }
+}
+
 /// A time for machines, for a glance, and in full.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Moment {
     iso: String,
     short: String,
@@ -33,7 +67,7 @@ impl Moment {
 }
 
 /// A function on the overview.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Card {
     pub(super) name: String,
     mode: &'static str,
@@ -48,14 +82,14 @@ pub(super) struct Card {
     strip: Vec<Mark>,
     trend: Option<Trend>,
     digest: Option<DigestView>,
-    last_success: Option<Moment>,
-    ago: Option<String>,
+    /// When, and how long ago.
+    last_success: Option<(Moment, String)>,
     skipped: Option<String>,
     waiting: usize,
     events: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Next {
     moment: Moment,
     local: String,
@@ -65,19 +99,19 @@ struct Next {
 }
 
 /// One run in the strip.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Mark {
     run_id: String,
     outcome: &'static str,
     label: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct DigestView {
     moment: Moment,
     count: usize,
     is_quiet: bool,
-    lines: Vec<Value>,
+    lines: Vec<DigestLine>,
 }
 
 impl Card {
@@ -131,8 +165,10 @@ impl Card {
             strip: strip.into_iter().map(Mark::of).collect(),
             trend: Trend::of(&function.runs),
             digest: digest.map(DigestView::of),
-            last_success: success.map(Moment::of),
-            ago: success.map(|at| format!("{} ago", span((now - at).max(TimeDelta::zero())))),
+            last_success: success.map(|at| {
+                let ago = span((now - at).max(TimeDelta::zero()));
+                (Moment::of(at), format!("{ago} ago"))
+            }),
             skipped: (!skipped.is_empty()).then(|| skipped.join(", ")),
             waiting: function.waiting.len(),
             events: events(function),
@@ -245,7 +281,7 @@ impl Mark {
 }
 
 /// The line of a run without what a mail's subject begins with: the page says whose it is.
-pub(super) fn detail(detail: Option<&str>, function: &str) -> String {
+fn detail(detail: Option<&str>, function: &str) -> String {
     let detail = detail.unwrap_or_default();
     let rest = detail
         .strip_prefix("[lamplighter] ")
@@ -271,19 +307,35 @@ impl DigestView {
             moment: Moment::of(digest.finished_at),
             count,
             is_quiet: count == 0,
-            lines: digest
-                .findings
-                .iter()
-                .map(|line| serde_json::json!(line))
-                .collect(),
+            lines: digest.findings.clone(),
+        }
+    }
+}
+
+/// The last dry run that somebody asked for on the page.
+#[derive(Debug)]
+pub(super) struct LastDryRun {
+    /// How it ended; not while it goes on.
+    outcome: Option<&'static str>,
+    detail: String,
+    began: Moment,
+    has_report: bool,
+}
+
+impl LastDryRun {
+    pub(super) fn of(run: &DryRun, function: &str, has_report: bool) -> Self {
+        Self {
+            outcome: run.outcome.map(Outcome::as_str),
+            detail: detail(run.detail.as_deref(), function),
+            began: Moment::of(run.started_at),
+            has_report,
         }
     }
 }
 
 /// One line of a function's history: a run, or slots that were left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Row {
-    #[serde(skip)]
     at: DateTime<Utc>,
     id: Option<String>,
     outcome: &'static str,
@@ -349,7 +401,7 @@ impl Row {
 }
 
 /// A queue, as the overview shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct QueueLine {
     name: String,
     function: String,
