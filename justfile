@@ -51,7 +51,7 @@ deb:
 bench:
     cargo test --release -p lamplighter-tests --test all -- scale cold_start --nocapture --test-threads 1
     PROPTEST_CASES=1000000 cargo test --release -p lamplighter-shell --features daemon --lib -- schedule::tests::oracle --nocapture
-    functions/resize-images/bench/run
+    shared/images/bench/run
 
 # Hostile input for whatever reads strangers' bytes, so many seconds each. Needs cargo-fuzz; see tests/fuzz/README.md.
 fuzz seconds="300":

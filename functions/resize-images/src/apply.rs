@@ -11,8 +11,8 @@ use tracing::info;
 use crate::action::{Action, Image};
 use crate::observe::region_of_copies;
 use crate::place::{Mark, metadata, recipe};
-use crate::resize::{self, Resized, Wish};
 use crate::rules::Rules;
+use lamplighter_images::{self as images, Resized, Wish};
 
 /// The unit in which memory is lent to images.
 const UNIT: u64 = 1_000_000;
@@ -290,7 +290,7 @@ impl Resizer {
 
 /// Resizes on a thread of its own: it takes the processor for up to seconds.
 async fn resized(bytes: Vec<u8>, wish: Wish) -> Result<Resized, Outcome> {
-    match threads::run(move || resize::resize(&bytes, &wish)).await {
+    match threads::run(move || images::resize(&bytes, &wish)).await {
         Ok(Ok(resized)) => Ok(resized),
         Ok(Err(refusal)) => Err(Outcome::Rejected(format!("the image {refusal}"))),
         // A decoder that gave up on these bytes would do so again.

@@ -4,9 +4,10 @@
 //! An event is only a hint. What is done is decided by what is there now: the source's eTag, and the eTag that each copy
 //! says it was made from. So events may come twice, late, or in any order.
 //!
+//! From the bytes of an image to those of its copies: that is `shared/images`, which knows no AWS.
+//!
 //! | File | Does |
 //! | --- | --- |
-//! | `resize/` | from the bytes of an image to those of its copies; pure, and knows no AWS |
 //! | `rules.rs` | what to judge by, from the configuration |
 //! | `place.rs` | where a copy lies, and what it says about its source |
 //! | `sighting.rs` | what was seen of an image and its copies |
@@ -23,7 +24,6 @@ mod observe;
 mod permissions;
 mod place;
 mod plan;
-pub mod resize;
 mod rules;
 mod sighting;
 

@@ -7,10 +7,10 @@ use lamplighter_aws::Session;
 use lamplighter_aws::s3::{Head, Reader};
 use lamplighter_core::{Coverage, Error, ErrorRow, Function, Observed, Plan, Result, chain};
 use lamplighter_events::{Happening, ObjectEvent, Record, Work};
+use lamplighter_images as images;
 
 use crate::action::Action;
 use crate::place::{Mark, Origin, copy_key, is_copy, recipe};
-use crate::resize;
 use crate::rules::Rules;
 use crate::sighting::{Copy, Inventory, Seen, Sighting, Source};
 
@@ -184,8 +184,8 @@ impl Look<'_> {
                     )));
                 };
                 match end == head.size {
-                    true => Some(resize::inspect(&start)),
-                    false => resize::peek(&start),
+                    true => Some(images::inspect(&start)),
+                    false => images::peek(&start),
                 }
             }
             false => None,

@@ -8,7 +8,7 @@ use lamplighter_aws::s3::Head;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::resize::{Format, Wish};
+use lamplighter_images::{Format, Wish};
 
 /// The eTag of the source that a copy was made from.
 const SOURCE_ETAG: &str = "lamplighter-source-etag";

@@ -5,9 +5,9 @@ use lamplighter_core::{Finding, Plan, Resource, Severity, Verdict};
 
 use crate::action::{Action, Image, resource};
 use crate::place::{MOST_KEY_BYTES, recipe};
-use crate::resize::{Reason, Refusal, budget};
 use crate::rules::Rules;
 use crate::sighting::{Copy, Inventory, Seen, Sighting, Source};
+use lamplighter_images::{Reason, Refusal, budget};
 
 /// A record that nobody can read.
 pub const UNREADABLE: &str = "image-event-unreadable";

@@ -6,10 +6,10 @@ use lamplighter_core::Action as _;
 
 use super::*;
 use crate::place::{Mark, Origin, metadata};
-use crate::resize::{Limits, Wish, peek};
+use lamplighter_images::{Limits, Wish, peek};
 
-const BOMB: &[u8] = include_bytes!("../fixtures/bomb.jpg");
-const PHOTO: &[u8] = include_bytes!("../fixtures/plain.jpg");
+const BOMB: &[u8] = include_bytes!("../../../shared/images/fixtures/bomb.jpg");
+const PHOTO: &[u8] = include_bytes!("../../../shared/images/fixtures/plain.jpg");
 
 fn rules() -> Rules {
     Rules {

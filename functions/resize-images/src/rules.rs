@@ -2,7 +2,7 @@
 
 use lamplighter_config::{ImageFormat, ResizeImages};
 
-use crate::resize::{Format, Limits, Wish};
+use lamplighter_images::{Format, Limits, Wish};
 
 /// What to judge by.
 #[derive(Debug, Clone, PartialEq, Eq)]

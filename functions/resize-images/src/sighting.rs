@@ -1,7 +1,7 @@
 //! What was seen of the records of an event: the images, and their copies.
 
 use crate::place::{Mark, Origin};
-use crate::resize::{Header, Refusal};
+use lamplighter_images::{Header, Refusal};
 
 /// What was seen.
 #[derive(Debug, Clone, Default)]

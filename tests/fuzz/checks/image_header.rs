@@ -1,7 +1,7 @@
-//! What holds of every image, whatever it is: asked by the fuzz target, and by the tests of `functions/resize-images`,
+//! What holds of every image, whatever it is: asked by the fuzz target, and by the tests of `shared/images`,
 //! which replay the corpus and ask it of their own images.
 
-use super::resize::{Format, Limits, Wish, budget, inspect, peek, resize};
+use super::images::{Format, Limits, Wish, budget, inspect, peek, resize};
 
 /// Few pixels and little memory, so that a decoder has its turn and does not take long.
 const LIMITS: Limits = Limits {

@@ -2,9 +2,9 @@
 
 #![no_main]
 
+use lamplighter_images as images;
+
 #[path = "../checks/image_header.rs"]
 mod check;
-#[path = "../../../functions/resize-images/src/resize/mod.rs"]
-mod resize;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::bytes(bytes));

@@ -70,7 +70,7 @@ fn no_function_renders_a_report_composes_mail_or_parses_configuration_itself() {
 
 #[test]
 fn what_is_pure_knows_neither_tokio_nor_aws() {
-    for name in ["core", "config", "report", "mail", "events"] {
+    for name in ["core", "config", "report", "mail", "events", "images"] {
         let closure = tree(&format!("lamplighter-{name}"), "normal,build");
         assert!(closure.len() > 1, "shared/{name} was found");
         for other in &closure {

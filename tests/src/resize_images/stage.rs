@@ -38,9 +38,9 @@ widths = [64, 100, 1000]
 remove_copies = true
 "#;
 
-/// An image of the function's own fixtures.
+/// An image of the fixtures of `shared/images`.
 pub fn fixture(name: &str) -> Vec<u8> {
-    let path = root().join("functions/resize-images/fixtures").join(name);
+    let path = root().join("shared/images/fixtures").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

@@ -184,7 +184,7 @@ pub fn something_happens(world: &mut World) {
 }
 
 pub fn a_photo_is_uploaded(world: &mut World) {
-    let photo = include_bytes!("../../../resize-images/fixtures/orientation-6.jpg");
+    let photo = include_bytes!("../../../../shared/images/fixtures/orientation-6.jpg");
     world.store_object("acme-photos", "in/bridge.jpg", photo);
 }
 

@@ -1,6 +1,6 @@
 //! Whole images through [`resize`], held against what libvips makes of them (`fixtures/expected.json`).
 
-#[path = "../../../../tests/fuzz/checks/image_header.rs"]
+#[path = "../../../tests/fuzz/checks/image_header.rs"]
 mod check;
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::samples::{self, Rgb};
 // The check looks for it here.
-use super::super::resize;
 use super::{Format, Limits, Reason, Refusal, Resized, Wish, inspect, peek, resize};
+use crate as images;
 
 const BACKGROUND: [u8; 3] = [255, 0, 255];
 

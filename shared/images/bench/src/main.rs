@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use bench_resize_images::resize::{self, Format, Limits, Wish};
+use lamplighter_images::{Format, Limits, Wish, resize};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     };
     let began = Instant::now();
     for round in 1..=times {
-        let resized = match resize::resize(&bytes, &wish) {
+        let resized = match resize(&bytes, &wish) {
             Ok(resized) => resized,
             Err(refusal) => {
                 eprintln!("{file} {refusal}");

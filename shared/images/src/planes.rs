@@ -3,8 +3,9 @@
 //! Resizing the planes and encoding from planes spares the way through RGB, and resamples the colours once. It is the
 //! reason why three copies cost less than another program's decoding.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{ResizeOptions, Resizer};
 use turbojpeg::{Decompressor, Subsamp, YuvImage, yuv_pixels_len};
 
 use super::orientation::Orientation;
@@ -310,15 +311,17 @@ impl Plane {
         let broken = |error: &dyn std::fmt::Display| {
             Refusal::damaged(format!("could not be resized: {error}"))
         };
-        let source = ImageRef::new(
+        let source = TypedImageRef::<U8>::from_buffer(
             self.width as u32,
             self.height as u32,
             &from[self.start..][..self.width * self.height],
-            PixelType::U8,
         )
         .map_err(|error| broken(&error))?;
         let (full_width, full_height) = (cells.x.full(), cells.y.full());
-        let mut target = Image::new(full_width as u32, full_height as u32, PixelType::U8);
+        let mut buffer = vec![0; full_width * full_height];
+        let mut target =
+            TypedImage::<U8>::from_buffer(full_width as u32, full_height as u32, &mut buffer)
+                .map_err(|error| broken(&error))?;
         let part = |covered_from: f64, covered: f64, (from, reach): (f64, f64), all: usize| {
             let start = (covered_from + covered * from).clamp(0.0, all as f64);
             (start, (covered * reach).min(all as f64 - start))
@@ -337,7 +340,7 @@ impl Plane {
         );
         let options = ResizeOptions::new().crop(left, top, width, height);
         resizer
-            .resize(&source, &mut target, &options)
+            .resize_typed(&source, &mut target, &options)
             .map_err(|error| broken(&error))?;
 
         let start = to.len();
@@ -350,7 +353,6 @@ impl Plane {
                 to.push(samples[samples.len() - 1]);
             }
         };
-        let buffer = target.buffer();
         let is_first = |index: usize| cells.y.is_odd() && cells.y.is_short_first && index == 0;
         let is_last =
             |index: usize| cells.y.is_odd() && !cells.y.is_short_first && index + 1 == full_height;

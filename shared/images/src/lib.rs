@@ -1,4 +1,5 @@
-//! From the bytes of an image to the bytes of its smaller copies. Pure: no AWS, no files, no clock.
+//! From the bytes of an image to the bytes of its smaller copies. Pure: no AWS, no files, no clock. A crate of its own because
+//! it alone is built for speed; what surrounds it is built small.
 //!
 //! [`inspect`] reads the header, [`budget::check`] refuses what would take too much, and only then does [`resize`]
 //! decode, once for all copies. The source's metadata stay behind, and with them the place where a photo was taken;
