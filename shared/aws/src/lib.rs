@@ -9,6 +9,7 @@
 pub mod acm;
 pub mod codedeploy;
 pub mod ec2;
+mod environment;
 mod error;
 pub mod iam;
 pub mod iam_certificates;
@@ -29,6 +30,7 @@ pub mod sts;
 pub mod threads;
 pub mod webhook;
 
+pub use environment::Variables;
 pub use error::{code_of, explain, is_denied};
 pub use places::{HasTime, Unfinished};
 pub use read_only::is_read;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::Region;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -17,9 +17,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lamplighter_core::{Error, ErrorKind, Result};
 
+use crate::environment::Variables;
 use crate::error::{code_of, explain};
 use crate::read_only::ReadOnly;
-use crate::session::Session;
+use crate::session::{Session, behavior};
 
 /// What S3 says about an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,12 +157,10 @@ pub struct Writer {
 /// The largest configuration that is read.
 const MAX_CONFIG_BYTES: u64 = 1_000_000;
 
-/// The text of a configuration that lies in S3, read with the credentials and the region that a process starts with:
+/// The text of a Lambda's configuration that lies in S3, read with the credentials and the region of its environment:
 /// what the configuration says of them is not known yet.
-pub async fn text_of_config(bucket: &str, key: &str) -> Result<String> {
-    let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .load()
-        .await;
+pub async fn text_of_config(variables: Variables, bucket: &str, key: &str) -> Result<String> {
+    let base = variables.builder(behavior())?.build();
     let config = Builder::from(&base).force_path_style(true);
     let reader = Reader {
         client: Client::from_conf(config.interceptor(ReadOnly).build()),

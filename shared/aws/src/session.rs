@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -17,12 +16,18 @@ use futures::stream;
 use lamplighter_config::{Aws as AwsConfig, Secret};
 use lamplighter_core::{Coverage, Error, Progress, Result};
 
+use crate::environment::Variables;
 use crate::places::Slice;
 use crate::regions::{self, Wanted};
-use crate::sts;
+use crate::sts::{self, AssumedRole};
 
 /// The longest wait between two attempts of one call.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
+
+/// The defaults of the SDK that the adapters were written for.
+pub(crate) fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
 
 /// What the command line says about reaching AWS. The SDK's own variables work beside it.
 #[derive(Debug, Clone, Default)]
@@ -45,26 +50,10 @@ pub struct Aws {
 impl Aws {
     /// Reads the environment and the profile. Makes no call.
     pub async fn load(options: &Options, config: &AwsConfig) -> Result<Self> {
-        let attempt = Duration::from_secs(u64::from(config.attempt_timeout_secs));
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::v2026_01_12())
-                .app_name(AppName::new("lamplighter").map_err(|error| {
-                    Error::permanent("cannot name the program").caused_by(error)
-                })?)
-                // Adaptive: the fan-out over accounts and regions meets EC2's request limits with a client-side rate.
-                .retry_config(
-                    RetryConfig::adaptive()
-                        .with_max_attempts(config.max_attempts)
-                        .with_max_backoff(MAX_BACKOFF),
-                )
-                // The SDK's default is no timeout but the one for connecting: a stalled answer would hang the run.
-                .timeout_config(
-                    TimeoutConfig::builder()
-                        .connect_timeout(Duration::from_secs(3).min(attempt))
-                        .operation_attempt_timeout(attempt)
-                        .operation_timeout(attempt * (config.max_attempts + 1))
-                        .build(),
-                );
+        let mut loader = aws_config::defaults(behavior())
+            .app_name(app_name()?)
+            .retry_config(retries(config))
+            .timeout_config(timeouts(config));
         if let Some(url) = &options.endpoint_url {
             loader = loader.endpoint_url(url);
         }
@@ -86,7 +75,21 @@ impl Aws {
                 ))
                 .region(Region::new("eu-west-1"));
         }
-        let mut base = loader.load().await;
+        Ok(Self::of(loader.load().await, config))
+    }
+
+    /// Reads the environment of a Lambda. Makes no call.
+    pub fn of_lambda(variables: Variables, config: &AwsConfig) -> Result<Self> {
+        let base = variables
+            .builder(behavior())?
+            .app_name(app_name()?)
+            .retry_config(retries(config))
+            .timeout_config(timeouts(config))
+            .build();
+        Ok(Self::of(base, config))
+    }
+
+    fn of(mut base: SdkConfig, config: &AwsConfig) -> Self {
         if base.region().is_none()
             && let Some(region) = config.regions.iter().find(|region| *region != regions::ALL)
         {
@@ -95,10 +98,10 @@ impl Aws {
                 .region(Region::new(region.clone()))
                 .build();
         }
-        Ok(Self {
+        Self {
             base,
             config: config.clone(),
-        })
+        }
     }
 
     /// The process's own credentials, before any role is assumed.
@@ -122,7 +125,7 @@ impl Aws {
             ));
         }
         if let Some(role) = role {
-            base = assume(&base, role, None, &session_name).await;
+            base = assume(&base, role, None, &session_name);
         }
         let caller = sts::caller(&base)
             .await
@@ -130,7 +133,7 @@ impl Aws {
         let mut accounts = Vec::new();
         for account in &self.config.accounts {
             let external_id = account.external_id.as_ref().map(Secret::expose);
-            let config = assume(&base, &account.role, external_id, &session_name).await;
+            let config = assume(&base, &account.role, external_id, &session_name);
             accounts.push(AccountSession {
                 id: account.id.clone(),
                 partition: caller.partition.clone(),
@@ -161,23 +164,37 @@ impl Aws {
     }
 }
 
+fn app_name() -> Result<AppName> {
+    AppName::new("lamplighter")
+        .map_err(|error| Error::permanent("cannot name the program").caused_by(error))
+}
+
+/// Adaptive: the fan-out over accounts and regions meets EC2's request limits with a client-side rate.
+fn retries(config: &AwsConfig) -> RetryConfig {
+    RetryConfig::adaptive()
+        .with_max_attempts(config.max_attempts)
+        .with_max_backoff(MAX_BACKOFF)
+}
+
+/// The SDK's default is no timeout but the one for connecting: a stalled answer would hang the run.
+fn timeouts(config: &AwsConfig) -> TimeoutConfig {
+    let attempt = Duration::from_secs(u64::from(config.attempt_timeout_secs));
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3).min(attempt))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(attempt * (config.max_attempts + 1))
+        .build()
+}
+
 /// The same configuration with the credentials of `role`. The session name carries the run id, so that CloudTrail
 /// shows which run made a call. Nothing is called before the first use.
-async fn assume(
+fn assume(
     base: &SdkConfig,
     role: &str,
     external_id: Option<&str>,
     session_name: &str,
 ) -> SdkConfig {
-    let mut provider = AssumeRoleProvider::builder(role)
-        .session_name(session_name)
-        // An hour is the most that role chaining allows.
-        .session_length(Duration::from_secs(3600))
-        .configure(base);
-    if let Some(external_id) = external_id {
-        provider = provider.external_id(external_id);
-    }
-    let provider = provider.build().await;
+    let provider = AssumedRole::new(base, role, external_id, session_name);
     // An identity cache of its own: the base's would hand out the base's credentials.
     let cache: SharedIdentityCache = aws_config::identity::IdentityCache::lazy().build();
     base.to_builder()

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use lamplighter_aws::{Aws, Options, Session};
+use futures::future::BoxFuture;
+use lamplighter_aws::{Aws, Options, Session, Variables};
 use lamplighter_config::{Config, Flag, Sources};
 use lamplighter_core::{Error, Progress, Result};
 use tokio::sync::OnceCell;
@@ -21,6 +22,11 @@ const LARGEST_CONFIG: u64 = 1024 * 1024;
 /// The environment variable that names the file.
 pub const CONFIG_VARIABLE: &str = "LAMPLIGHTER_CONFIG";
 
+/// The process's own.
+pub(crate) const VARIABLES: Variables = Variables {
+    read: |name| std::env::var(name).ok(),
+};
+
 /// What a process starts with. Cheap to share; makes no call until the first run.
 pub struct Settings {
     /// The effective configuration.
@@ -32,17 +38,35 @@ pub struct Settings {
     /// How far the current run has come.
     pub progress: Arc<Progress>,
     aws: OnceCell<Aws>,
+    reach: Reach,
 }
+
+/// Sets the SDK up. A pointer, so that a Lambda does not carry what only other machines need.
+type Reach = for<'a> fn(&'a Options, &'a lamplighter_config::Aws) -> BoxFuture<'a, Result<Aws>>;
 
 impl Settings {
     /// Settings that use the machine's clock.
     pub fn new(config: Config, options: Options) -> Self {
+        Self::by(config, options, |options, config| {
+            Box::pin(Aws::load(options, config))
+        })
+    }
+
+    /// Settings of a Lambda, which has all it needs in its environment.
+    pub fn of_lambda(config: Config) -> Self {
+        Self::by(config, Options::default(), |_, config| {
+            Box::pin(std::future::ready(Aws::of_lambda(VARIABLES, config)))
+        })
+    }
+
+    fn by(config: Config, options: Options, reach: Reach) -> Self {
         Self {
             config: Arc::new(config),
             options,
             clock: clock::system(),
             progress: Arc::new(Progress::default()),
             aws: OnceCell::new(),
+            reach,
         }
     }
 
@@ -70,7 +94,7 @@ impl Settings {
     /// The SDK, set up at the first run.
     pub(crate) async fn aws(&self) -> Result<&Aws> {
         self.aws
-            .get_or_try_init(|| Aws::load(&self.options, &self.config.aws))
+            .get_or_try_init(|| (self.reach)(&self.options, &self.config.aws))
             .await
     }
 }

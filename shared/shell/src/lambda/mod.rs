@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use lamplighter_aws::{Options, threads};
+use lamplighter_aws::threads;
 use lamplighter_core::{Error, ErrorKind, Trigger, chain};
 use lamplighter_events::{Envelope, Form, Kind, form};
 use serde_json::{Value, json};
@@ -150,19 +150,18 @@ impl Host {
     }
 }
 
-/// The configuration, from the package or from S3, and how to reach AWS.
+/// The configuration, from the package or from S3, and how to reach AWS from within a Lambda.
 async fn load() -> Result<Settings, Error> {
-    let options = Options::default();
     let file = match s3_config()? {
         Some((bucket, key, url)) => Some((
             url,
-            lamplighter_aws::s3::text_of_config(&bucket, &key).await?,
+            lamplighter_aws::s3::text_of_config(settings::VARIABLES, &bucket, &key).await?,
         )),
         None => settings::read_config_file(None)?,
     };
-    let config = settings::load_config(&file, vec![])
-        .map_err(|errors| Error::config(errors.render(false)))?;
-    Ok(Settings::new(config, options))
+    let config =
+        settings::load_config(&file, vec![]).map_err(|errors| Error::config(errors.to_string()))?;
+    Ok(Settings::of_lambda(config))
 }
 
 /// Where the configuration is, if `LAMPLIGHTER_CONFIG` names an object.
