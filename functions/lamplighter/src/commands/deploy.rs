@@ -57,7 +57,7 @@ fn make_packages(globals: &Globals, flags: &PackageFlags) -> Result<u8, Failure>
         let zip = package::zip(&program, text).map_err(|error| {
             Error::permanent(format!("cannot make the zip of `{name}`")).caused_by(error)
         })?;
-        check_size(name, &zip, flags.budget_mb)?;
+        check_size(name, &zip, architecture, flags.budget_mb)?;
         let sha256 = package::sha256(&zip);
         let bill = package::bill_of_materials(name, &sha256).map_err(|error| {
             Error::permanent(format!(
@@ -161,9 +161,16 @@ fn read_program(from: &Path, name: &str, architecture: Architecture) -> Result<V
     Ok(program)
 }
 
-fn check_size(name: &str, zip: &[u8], budget_mb: Option<u64>) -> Result<()> {
+fn check_size(
+    name: &str,
+    zip: &[u8],
+    architecture: Architecture,
+    budget_mb: Option<u64>,
+) -> Result<()> {
     let given = budget_mb.map(|budget| budget * MB);
-    let budget = given.or(package::budget(name)).unwrap_or_default();
+    let budget = given
+        .or(package::budget(name, architecture))
+        .unwrap_or_default();
     let size = zip.len() as u64;
     if size < budget {
         return Ok(());

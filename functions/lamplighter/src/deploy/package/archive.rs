@@ -12,13 +12,35 @@ pub const BOOTSTRAP: &str = "bootstrap";
 /// The configuration beside it.
 pub const CONFIG: &str = "lamplighter.toml";
 
+/// From how many bytes on a package is deflated with more patience: what none should have.
+const MANY_BYTES: usize = 4_000_000;
+
+/// A program that is larger is not made for Lambda, and would take minutes.
+const MOST_BYTES: usize = 32_000_000;
+
+/// The levels of the `zip` crate: zlib's last one, and zopfli with three iterations, which gain what fifteen do.
+const QUICK: i64 = 9;
+const PATIENT: i64 = 12;
+
 /// A zip with the program and its configuration, and nothing else.
 pub fn zip(program: &[u8], config: Option<&str>) -> zip::result::ZipResult<Vec<u8>> {
+    zip_under(MANY_BYTES, program, config)
+}
+
+fn zip_under(many: usize, program: &[u8], config: Option<&str>) -> zip::result::ZipResult<Vec<u8>> {
+    let quick = zip_at(QUICK, program, config)?;
+    match quick.len() < many || program.len() > MOST_BYTES {
+        true => Ok(quick),
+        false => zip_at(PATIENT, program, config),
+    }
+}
+
+fn zip_at(level: i64, program: &[u8], config: Option<&str>) -> zip::result::ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     // In the order of their names. 1980-01-01 is the first day a zip knows.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(level))
         .last_modified_time(DateTime::default());
     zip.start_file(BOOTSTRAP, options.unix_permissions(0o755))?;
     zip.write_all(program)?;
@@ -81,6 +103,25 @@ mod tests {
         assert_eq!(bytes, zip(b"program", Some("[aws]\n")).expect("a zip"));
         assert_eq!(program_of(&bytes), Ok(b"program".to_vec()));
         assert!(program_of(b"PK").is_err());
+    }
+
+    #[test]
+    fn what_is_large_is_deflated_with_more_patience_and_comes_out_the_same() {
+        let program = include_bytes!("archive.rs");
+        let quick = zip(program, None).expect("a zip");
+        let patient = zip_under(quick.len(), program, None).expect("a zip");
+        assert!(
+            patient.len() < quick.len(),
+            "{} {}",
+            patient.len(),
+            quick.len()
+        );
+        assert_eq!(program_of(&patient), Ok(program.to_vec()));
+        assert_eq!(
+            patient,
+            zip_under(0, program, None).expect("the same again")
+        );
+        assert_eq!(zip_under(quick.len() + 1, program, None).ok(), Some(quick));
     }
 
     #[test]
