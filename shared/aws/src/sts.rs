@@ -1,5 +1,6 @@
 //! Who the credentials belong to, and those of another role.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -50,9 +51,17 @@ const SESSION: Duration = Duration::from_secs(3600);
 
 /// The credentials of a role, assumed anew before they end. The SDK's own `AssumeRoleProvider` brings the loader of
 /// profiles and metadata services with it, which a Lambda has no use for.
-#[derive(Debug)]
 pub(crate) struct AssumedRole {
     call: AssumeRoleFluentBuilder,
+}
+
+/// Shows nothing: the call holds the external id, which is a secret.
+impl fmt::Debug for AssumedRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AssumedRole")
+            .finish_non_exhaustive()
+    }
 }
 
 impl AssumedRole {
@@ -100,5 +109,19 @@ impl ProvideCredentials for AssumedRole {
         Self: 'a,
     {
         future::ProvideCredentials::new(self.assume())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_assumes_a_role_does_not_show_the_external_id() {
+        let base = SdkConfig::builder()
+            .behavior_version(crate::session::behavior())
+            .build();
+        let role = AssumedRole::new(&base, "arn:aws:iam::1:role/x", Some("hunter2"), "run");
+        assert_eq!(format!("{role:?}"), "AssumedRole { .. }");
     }
 }
