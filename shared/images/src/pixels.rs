@@ -191,9 +191,7 @@ impl Pixels {
         if self.is_deep {
             let samples = self.data.chunks_exact(2);
             // 65535 / 255 = 257: rounded, so that white stays white.
-            let eight = |pair: &[u8]| {
-                ((u32::from(u16::from_ne_bytes([pair[0], pair[1]])) + 128) / 257) as u8
-            };
+            let eight = |pair: &[u8]| ((u32::from(deep_sample(pair)) + 128) / 257) as u8;
             self.data = samples.map(eight).collect();
             self.is_deep = false;
         }

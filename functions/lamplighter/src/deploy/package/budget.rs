@@ -4,20 +4,25 @@
 
 use super::Architecture;
 
-/// What each may have, in bytes: what it had on x86-64 when this was written, and a twentieth, but never more than 4 MiB.
+/// The most that a package may have, in bytes: what it takes Lambda to fetch and unpack it is part of a cold start.
+#[cfg(test)]
+const MOST: u64 = 4_000_000;
+
+/// The one that is above it: with decoders and encoders for four kinds of images it had 4,141,364 bytes.
+#[cfg(test)]
+const ABOVE: &str = "resize-images";
+
+/// What each may have, in bytes: what it had on x86-64 when this was written, and up to a twentieth.
 const BUDGETS: [(&str, u64); 8] = [
     ("archive-mail", 3_950_000),
     ("audit-access-keys", 3_750_000),
     ("audit-mfa", 3_850_000),
     ("audit-security-groups", 3_750_000),
     ("deploy-bundles", 4_000_000),
-    ("report-certificates", 4_100_000),
-    ("resize-images", LARGEST),
+    ("report-certificates", 4_000_000),
+    ("resize-images", 4_190_000),
     ("stop-untagged", 4_000_000),
 ];
-
-/// 4 MiB: what no package may have.
-const LARGEST: u64 = 4 << 20;
 
 /// From how many bytes on the package of this function is refused; nothing for what is no function.
 pub fn budget(function: &str, architecture: Architecture) -> Option<u64> {
@@ -45,7 +50,9 @@ mod tests {
     }
 
     #[test]
-    fn no_budget_is_above_four_mebibytes() {
-        assert!(BUDGETS.iter().all(|(_, bytes)| *bytes <= LARGEST));
+    fn only_one_budget_is_above_the_most() {
+        let above = BUDGETS.iter().filter(|(_, bytes)| *bytes > MOST);
+        let above: Vec<&str> = above.map(|(name, _)| *name).collect();
+        assert_eq!(above, [ABOVE]);
     }
 }
