@@ -144,10 +144,7 @@ fn every_package_is_within_its_budget_and_all_but_one_are_under_4_mb() {
             zip / 1024,
             program / 1024
         );
-        assert!(
-            zip < 4_000_000 || function == "resize-images",
-            "{function}: {zip}"
-        );
+        assert!(zip < 4_000_000, "{function}: {zip}");
     }
 }
 

@@ -22,6 +22,10 @@ const MOST_BYTES: usize = 32_000_000;
 const QUICK: i64 = 9;
 const PATIENT: i64 = 12;
 
+/// How much of a program is written at once. Zopfli parts what it is given into fifteen blocks at most, each with codes
+/// of its own; for a whole program those are too few, which costs 2 %. Smaller pieces than these gain nothing.
+const PIECE_BYTES: usize = 128 * 1024;
+
 /// A zip with the program and its configuration, and nothing else.
 pub fn zip(program: &[u8], config: Option<&str>) -> zip::result::ZipResult<Vec<u8>> {
     zip_under(MANY_BYTES, program, config)
@@ -43,7 +47,9 @@ fn zip_at(level: i64, program: &[u8], config: Option<&str>) -> zip::result::ZipR
         .compression_level(Some(level))
         .last_modified_time(DateTime::default());
     zip.start_file(BOOTSTRAP, options.unix_permissions(0o755))?;
-    zip.write_all(program)?;
+    for piece in program.chunks(PIECE_BYTES) {
+        zip.write_all(piece)?;
+    }
     if let Some(config) = config {
         zip.start_file(CONFIG, options.unix_permissions(0o644))?;
         zip.write_all(config.as_bytes())?;
@@ -107,7 +113,12 @@ mod tests {
 
     #[test]
     fn what_is_large_is_deflated_with_more_patience_and_comes_out_the_same() {
-        let program = include_bytes!("archive.rs");
+        // Of several pieces, and no two alike.
+        let program: Vec<u8> = (1..=40u8)
+            .flat_map(|key| include_bytes!("archive.rs").map(|byte| byte ^ key))
+            .collect();
+        assert!(program.len() > PIECE_BYTES);
+        let program = program.as_slice();
         let quick = zip(program, None).expect("a zip");
         let patient = zip_under(quick.len(), program, None).expect("a zip");
         assert!(
