@@ -1,112 +1,35 @@
 //! One run of one function, whoever asked for it: session, state, observe, plan, apply, deliver, record.
 
+mod ending;
+mod invocation;
+mod parts;
+mod slot;
+
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use lamplighter_aws::Session;
-use lamplighter_aws::state::{Claim, ClaimState, StateReader, StateWriter};
+use lamplighter_aws::state::{StateReader, StateWriter};
 use lamplighter_config::{self as config, Config};
 use lamplighter_core::{
-    self as core, Account, Delta, Error, ErrorKind, Exception, Limits, Mode, Part, PlanFile,
-    Request, Result, Run, RunOutcome, Trigger, chain,
+    self as core, Account, Delta, Error, ErrorKind, Exception, Limits, Mode, PlanFile, Request,
+    Result, Run, RunOutcome, Trigger, chain,
 };
-use lamplighter_events::{Envelope, Kind, deliver};
-use tokio_util::sync::CancellationToken;
+use lamplighter_events::deliver;
 use tracing::{Instrument, info, info_span, warn};
 use ulid::Ulid;
 
-use crate::clock::{self, Clock};
+pub use self::ending::TIME_TO_END;
+use self::ending::{cut_off, patience};
+pub use self::invocation::Invocation;
+use self::slot::longest;
 use crate::connect::Connect;
 use crate::continuation::{self, Continuation};
 use crate::delivery;
 use crate::intake::{self, Intake, Once, Waves};
 use crate::settings::Settings;
-
-/// How long a run that was told to end may go on once it has begun to change things or to deliver its report.
-pub const TIME_TO_END: Duration = Duration::from_secs(10);
-
-/// A claim holds this much longer than the run may take: clocks differ, and a run is cut off a little late.
-const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(60);
-
-/// A Lambda is ended at its deadline, and the first retry comes a minute later: a claim must not outlive that.
-const DEADLINE_GRACE: TimeDelta = TimeDelta::seconds(5);
-
-/// How a run was asked for.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// `--dry-run` or `--apply`; `None`: as configured.
-    pub mode: Option<Mode>,
-    /// What set it off, unless the event says so.
-    pub trigger: Trigger,
-    /// The event.
-    pub envelope: Envelope,
-    /// The run's id, where somebody has written it down already.
-    pub run_id: Option<String>,
-    /// When the host will cut the run off, if that is earlier than the section's `timeout_secs`.
-    pub deadline: Option<DateTime<Utc>>,
-    /// The ARN of the Lambda that this is, with its alias: what there is no time for it leaves to another invocation.
-    pub own_arn: Option<String>,
-    /// The id of the request, where the host asks again under the same id after a crash.
-    pub request_id: Option<String>,
-    /// Tells the run to end. Before its first change it ends at once, after that it gets [`TIME_TO_END`].
-    pub cancel: CancellationToken,
-}
-
-impl Invocation {
-    /// A run that nothing but its end ends.
-    pub fn new(mode: Option<Mode>, trigger: Trigger, envelope: Envelope) -> Self {
-        Self {
-            mode,
-            trigger,
-            envelope,
-            run_id: None,
-            deadline: None,
-            own_arn: None,
-            request_id: None,
-            cancel: CancellationToken::new(),
-        }
-    }
-
-    /// A run by hand, without an event.
-    pub fn by_hand(mode: Option<Mode>) -> Self {
-        Self::new(mode, Trigger::Manual, Envelope::default())
-    }
-
-    /// The mode of the run. The event can lower it, never raise it. An event function applies by default, but only
-    /// once somebody has configured it.
-    fn mode<F: Connect>(&self, config: &Config) -> Result<Mode> {
-        let configured = configured::<F>(config)?.mode;
-        if self.envelope.wants_dry_run() {
-            return Ok(Mode::DryRun);
-        }
-        Ok(self.mode.unwrap_or(match configured {
-            config::Mode::Apply if !F::CONSUMES || config.is_configured(F::NAME) => Mode::Apply,
-            config::Mode::Apply | config::Mode::Plan => Mode::Plan,
-        }))
-    }
-
-    /// How long it is until the host cuts the run off, if it does.
-    fn left(&self, clock: &Clock) -> Option<Duration> {
-        self.deadline.map(|deadline| clock::until(deadline, clock))
-    }
-
-    /// Whether it is about the records of an event.
-    fn has_records<F: Connect>(&self) -> bool {
-        F::CONSUMES && self.envelope.kind == Kind::Native
-    }
-
-    /// What set it off: what the event says of itself, unless somebody runs it by hand or again.
-    fn trigger(&self) -> Trigger {
-        match self.trigger {
-            Trigger::Replay => Trigger::Replay,
-            other => self.envelope.trigger().unwrap_or(other),
-        }
-    }
-}
 
 /// A plan that was not applied, and its plan file's text.
 pub struct Planned {
@@ -217,30 +140,6 @@ pub async fn run<F: Connect>(settings: &Settings, invocation: Invocation) -> Res
     result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Returns when a run that was told to end has had its time. Before it changes anything, that is at once; after that the
-/// host's deadline counts too. A fifth of the time is left for giving back what is claimed, and for the answer; where
-/// time is short, more of it.
-async fn cut_off(invocation: &Invocation, clock: &Clock, is_acting: &AtomicBool) {
-    invocation.cancel.cancelled().await;
-    if is_acting.load(Ordering::Relaxed) {
-        let left = invocation.left(clock);
-        let time = left.map_or(TIME_TO_END, |left| TIME_TO_END.min(left));
-        let rest = (time / 5).max(Duration::from_secs(1)).min(time / 2);
-        tokio::time::sleep(time - rest).await;
-    }
-}
-
-/// How long giving back may take. It must not keep the answer from coming in time, not even if the state answers nothing
-/// any more.
-fn patience(invocation: &Invocation, clock: &Clock) -> Duration {
-    let longest = match invocation.cancel.is_cancelled() {
-        true => TIME_TO_END / 5,
-        false => Duration::from_secs(60),
-    };
-    let left = invocation.left(clock);
-    left.map_or(longest, |left| longest.min(left / 2))
-}
-
 /// Observes and plans, and writes the plan file's text. Delivers nothing, remembers nothing.
 pub async fn plan<F: Connect>(settings: &Settings, invocation: Invocation) -> Result<Planned> {
     let run_id = Ulid::generate().to_string();
@@ -310,19 +209,6 @@ fn configured<F: Connect>(config: &Config) -> Result<&config::Common> {
         .ok_or_else(|| Error::config(format!("there is no section [{}]", F::NAME)))
 }
 
-/// Until when a run that begins now may hold what it claims: what the host says counts, else the section.
-fn longest<F: Connect>(
-    settings: &Settings,
-    invocation: &Invocation,
-    now: DateTime<Utc>,
-) -> Result<DateTime<Utc>> {
-    let timeout = configured::<F>(&settings.config)?.timeout_secs;
-    Ok(invocation.deadline.map_or_else(
-        || now + TimeDelta::seconds(i64::from(timeout)) + CLAIM_GRACE,
-        |deadline| deadline + DEADLINE_GRACE,
-    ))
-}
-
 fn span<F: Connect>(run_id: &str, mode: Mode, invocation: &Invocation) -> tracing::Span {
     let metadata = serde_json::Value::Object(invocation.envelope.metadata.clone());
     info_span!("run", function = F::NAME, run_id, mode = mode.as_str(), metadata = %crate::logging::sanitised(&metadata))
@@ -366,60 +252,6 @@ impl Round {
         })
     }
 
-    /// Leaves what there was no time for to the next part, and answers whether there is one: then this one is kept until
-    /// the last, which becomes the whole run. Without a state each part is reported for itself.
-    async fn take_part(
-        &self,
-        settings: &Settings,
-        invocation: &Invocation,
-        run: &mut Run,
-    ) -> Result<bool> {
-        let mut goes_on = false;
-        if let Some(unfinished) = self.session.unfinished() {
-            let part = self.continuation.part(&self.run_id, unfinished);
-            run.leave_to_next_part(part.clone());
-            match self.hand_on(settings, invocation, &part, run).await {
-                Ok(()) => goes_on = true,
-                Err(error) => run.end_unfinished(&chain(&error)),
-            }
-        } else if !self.continuation.is_first() {
-            run.part = Some(self.continuation.last_part(&self.run_id));
-        }
-        if let (Some(state), Some(part)) = (&self.state, &run.part)
-            && !goes_on
-            && run.mode != Mode::DryRun
-        {
-            match state.parts(&run.function, &part.chain, part.number).await {
-                Ok(before) => *run = run.clone().after(before),
-                Err(error) => run.went_wrong("state", chain(&error)),
-            }
-        }
-        Ok(goes_on)
-    }
-
-    /// Keeps this part, and starts the next one.
-    async fn hand_on(
-        &self,
-        settings: &Settings,
-        invocation: &Invocation,
-        part: &Part,
-        run: &Run,
-    ) -> Result<()> {
-        let next = continuation::next(&invocation.envelope, part, run)?;
-        let Some(arn) = &invocation.own_arn else {
-            return Err(Error::permanent("only a Lambda can go on"));
-        };
-        if run.mode != Mode::DryRun
-            && let Some(writer) =
-                StateWriter::open(settings.config.state.url.as_ref(), &self.session)
-        {
-            writer.keep_part(run).await?;
-        }
-        settings.aws().await?.invoke(arn, &next).await?;
-        info!("another invocation goes on with what is left");
-        Ok(())
-    }
-
     /// The records of an event, as far as they are this run's; `None` for a round, and for a function without events.
     async fn intake<F: Connect>(
         &self,
@@ -457,37 +289,6 @@ impl Round {
             None
         };
         Ok(intake.desk(writer, &self.run_id, Arc::clone(&settings.clock), lease))
-    }
-
-    /// Claims the slot of a scheduled run where several daemons or Lambdas share a state: one of them runs it. A dry
-    /// run claims nothing, and neither does a person who runs an event by hand.
-    async fn claim<F: Connect>(
-        &self,
-        settings: &Settings,
-        invocation: &Invocation,
-        request: &Request<'_>,
-    ) -> Result<Option<Claimed>> {
-        let writer = StateWriter::open(settings.config.state.url.as_ref(), &self.session);
-        let (Some(writer), Some(slot)) = (writer, request.slot) else {
-            return Ok(None);
-        };
-        if request.trigger != Trigger::Schedule || request.mode == Mode::DryRun {
-            return Ok(None);
-        }
-        let now = (settings.clock)();
-        let claim = Claim {
-            function: F::NAME.to_owned(),
-            slot,
-            part: self.continuation.number(),
-            run_id: self.run_id.clone(),
-            holder: clock::machine(),
-            claimed_at: now,
-            expires_at: longest::<F>(settings, invocation, now)?,
-            request_id: invocation.request_id.clone(),
-            state: ClaimState::Running,
-        };
-        writer.claim(&claim).await?;
-        Ok(Some(Claimed { writer, claim }))
     }
 
     fn request<'a, F: Connect>(
@@ -581,29 +382,6 @@ impl Round {
             }
         }
         log_end(run);
-    }
-}
-
-/// A slot that this run has claimed.
-struct Claimed {
-    writer: StateWriter,
-    claim: Claim,
-}
-
-impl Claimed {
-    /// Says how it ended, within `patience`. Without it the claim runs out by itself, so a failure is only logged.
-    async fn settle(mut self, is_done: bool, patience: Duration) {
-        self.claim.state = match is_done {
-            true => ClaimState::Done,
-            false => ClaimState::Failed,
-        };
-        let settling = self.writer.settle(&self.claim);
-        let settled = tokio::time::timeout(patience, settling).await;
-        match settled {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!("the claim of the slot stays open: {}", chain(&error)),
-            Err(_) => warn!("the claim of the slot stays open: there was no time to give it back"),
-        }
     }
 }
 
