@@ -45,6 +45,23 @@ pub struct Head {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// The [`Head`] in an answer to `HeadObject` or `GetObject`: two types with the same names in them.
+macro_rules! head_of {
+    ($answer:ident) => {
+        Head {
+            size: size_of($answer.content_length()),
+            etag: bare($answer.e_tag()),
+            version_id: $answer.version_id().map(str::to_owned),
+            last_modified: $answer.last_modified().and_then(time_of),
+            content_type: $answer.content_type().map(str::to_owned),
+            content_encoding: $answer.content_encoding().map(str::to_owned),
+            cache_control: $answer.cache_control().map(str::to_owned),
+            content_disposition: $answer.content_disposition().map(str::to_owned),
+            metadata: metadata_of($answer.metadata()),
+        }
+    };
+}
+
 /// An object with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
@@ -196,17 +213,7 @@ impl Reader {
     ) -> Result<Option<Head>> {
         let call = self.client.head_object().bucket(bucket).key(key);
         match call.set_version_id(version.map(str::to_owned)).send().await {
-            Ok(answer) => Ok(Some(Head {
-                size: size_of(answer.content_length()),
-                etag: bare(answer.e_tag()),
-                version_id: answer.version_id().map(str::to_owned),
-                last_modified: answer.last_modified().and_then(time_of),
-                content_type: answer.content_type().map(str::to_owned),
-                content_encoding: answer.content_encoding().map(str::to_owned),
-                cache_control: answer.cache_control().map(str::to_owned),
-                content_disposition: answer.content_disposition().map(str::to_owned),
-                metadata: metadata_of(answer.metadata()),
-            })),
+            Ok(answer) => Ok(Some(head_of!(answer))),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(about("s3:GetObject", "look at", bucket, key, error)),
         }
@@ -231,17 +238,7 @@ impl Reader {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(about("s3:GetObject", "read", bucket, key, error)),
         };
-        let head = Head {
-            size: size_of(answer.content_length()),
-            etag: bare(answer.e_tag()),
-            version_id: answer.version_id().map(str::to_owned),
-            last_modified: answer.last_modified().and_then(time_of),
-            content_type: answer.content_type().map(str::to_owned),
-            content_encoding: answer.content_encoding().map(str::to_owned),
-            cache_control: answer.cache_control().map(str::to_owned),
-            content_disposition: answer.content_disposition().map(str::to_owned),
-            metadata: metadata_of(answer.metadata()),
-        };
+        let head = head_of!(answer);
         // Told by the header before a byte of the body is kept.
         if head.size > max_bytes {
             return Err(Error::permanent(format!(
