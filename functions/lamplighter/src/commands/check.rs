@@ -1,8 +1,7 @@
 //! `lamplighter check`: the configuration, without calling AWS.
 
-use chrono::TimeDelta;
 use lamplighter_config::AfterGap;
-use lamplighter_shell::daemon::planner::offset;
+use lamplighter_shell::daemon::planner::offset_of;
 use lamplighter_shell::schedule::{Schedule, crowded_minutes};
 
 use crate::cli::Globals;
@@ -29,8 +28,7 @@ pub(super) fn run(globals: &Globals, print: bool) -> Result<u8, Failure> {
                         .map(|warning| format!("warning: [{}] schedule: {warning}", entry.name)),
                 );
                 if config.is_configured(entry.name) {
-                    let window = TimeDelta::minutes(i64::from(section.spread_minutes));
-                    let offset = offset(entry.name, window, &schedule);
+                    let offset = offset_of(entry.name, section, &schedule);
                     schedules.push((entry.name, schedule, offset));
                 }
                 if section.after_gap == AfterGap::Run {

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use lamplighter_config::Common;
 use lamplighter_core::Error;
 use lamplighter_report::Format;
-use lamplighter_shell::daemon::planner::offset;
+use lamplighter_shell::daemon::planner::offset_of;
 use lamplighter_shell::schedule::{AfterGap, Schedule, ScheduleError, Transition};
 use serde_json::{Value, json};
 
@@ -90,10 +90,9 @@ fn subjects(
         };
         let schedule =
             Schedule::of(&section).map_err(|error| refused(&section.schedule, &error))?;
-        let window = TimeDelta::minutes(i64::from(section.spread_minutes));
         subjects.push(Subject {
             name: entry.name.to_owned(),
-            offset: offset(entry.name, window, &schedule),
+            offset: offset_of(entry.name, &section, &schedule),
             schedule,
         });
     }

@@ -212,17 +212,16 @@ pub fn jobs(entries: &[Entry], config: &Config) -> Result<Vec<Job>> {
                 None => refused,
             }
         })?;
-        let minutes = |minutes: u32| TimeDelta::minutes(i64::from(minutes));
         jobs.push(Job {
             name: entry.name.to_owned(),
             mode: match section.mode {
                 ConfigMode::Plan => Mode::Plan,
                 ConfigMode::Apply => Mode::Apply,
             },
-            offset: planner::offset(entry.name, minutes(section.spread_minutes), &schedule),
+            offset: planner::offset_of(entry.name, section, &schedule),
             schedule,
             missed: section.missed,
-            grace: minutes(section.missed_grace_minutes),
+            grace: TimeDelta::minutes(i64::from(section.missed_grace_minutes)),
             overlap: section.overlap,
             queues: config.intake(entry.name).map_or_else(Vec::new, |intake| {
                 intake.queues.iter().map(ToString::to_string).collect()

@@ -20,7 +20,9 @@ use lamplighter_config::Overlap;
 use decision::Tally;
 pub use decision::{Decided, Decision, Job, Known, Limit, Skip, Waiting, Why};
 use look::{Fresh, Planned};
-pub use spread::offset;
+#[cfg(test)]
+pub(crate) use spread::offset;
+pub use spread::offset_of;
 
 /// A slot that is looked at within this of its time was not missed. EventBridge Scheduler is as exact as that.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>

@@ -1,12 +1,19 @@
 //! A function's own fixed delay, so that not everything starts at once.
 
 use chrono::{DateTime, TimeDelta};
+use lamplighter_config::Common;
 
 use crate::schedule::Schedule;
 
+/// A function's own share of its section's `spread_minutes`.
+pub fn offset_of(name: &str, section: &Common, schedule: &Schedule) -> TimeDelta {
+    let window = TimeDelta::minutes(i64::from(section.spread_minutes));
+    offset(name, window, schedule)
+}
+
 /// A function's own share of `window`: the same on every machine and after every restart, and smaller than the time
 /// between two runs, so that no slot is overtaken by the next.
-pub fn offset(name: &str, window: TimeDelta, schedule: &Schedule) -> TimeDelta {
+pub(crate) fn offset(name: &str, window: TimeDelta, schedule: &Schedule) -> TimeDelta {
     // From a fixed day: the answer must not depend on when it is asked.
     let from = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
     let runs: Vec<_> = std::iter::successors(schedule.next(from), |run| schedule.next(*run))
