@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lamplighter_aws::Session;
-use lamplighter_config::{Config, KeyRemedy};
+use lamplighter_config::{Config, KeyRemedy as Configured};
 use lamplighter_core::{Limits, Result, Statement};
 use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
-use lamplighter_shell::warning::Post;
+use lamplighter_shell::user_remedy::Enforcer;
 
-use crate::apply::Deactivator;
+use crate::apply::KeyRemedy;
 use crate::observe::AuditAccessKeys;
 use crate::plan::{AGE_RULE, NEVER_RULE, ROOT_RULE, TWO_RULE, UNUSED_RULE};
 use crate::rules::Rules;
 
 impl Connect for AuditAccessKeys {
-    type Applier = Deactivator;
+    type Applier = Enforcer<KeyRemedy>;
 
     const TRIGGER: &'static str = "schedule";
     const IS_GLOBAL: bool = true;
@@ -32,7 +32,7 @@ impl Connect for AuditAccessKeys {
             unused_days: section.unused_days,
             never_used_days: section.never_used_days,
             two_keys_days: section.two_keys_days,
-            deactivates: section.remediate == KeyRemedy::Deactivate,
+            deactivates: section.remediate == Configured::Deactivate,
             warned_days: section.warned_days,
             report_timeout: Duration::from_secs(u64::from(section.report_timeout_secs)),
             owner_tags: section.owner_tags.clone(),
@@ -59,10 +59,13 @@ impl Connect for AuditAccessKeys {
         Self::new(session)
     }
 
-    async fn applier(session: Arc<Session>, config: &Config, clock: Clock) -> Result<Deactivator> {
+    async fn applier(
+        session: Arc<Session>,
+        config: &Config,
+        clock: Clock,
+    ) -> Result<Self::Applier> {
         let own = session.own().await?;
-        let post = Post::open(&session, config)?;
-        Ok(Deactivator::new(session, own, post, clock))
+        Enforcer::open(session, config, KeyRemedy { own }, clock)
     }
 
     fn permissions(config: &Config) -> Vec<Statement> {

@@ -10,7 +10,7 @@
 //! | `observe.rs` | reads the report, and lists the keys of whom it accuses |
 //! | `plan.rs` | decides, purely |
 //! | `action.rs` | what can be done, with what must still hold |
-//! | `apply.rs` | re-reads, warns, marks, switches off |
+//! | `apply.rs` | what is asked again before it acts, and switching off: the frame is `lamplighter_shell::user_remedy` |
 //! | `permissions.rs` | the IAM statements it needs |
 
 mod action;
@@ -23,7 +23,7 @@ mod plan;
 mod rules;
 
 pub use action::{Action, Target};
-pub use apply::Deactivator;
+pub use apply::KeyRemedy;
 pub use key::{AccountView, Inventory, Key, Keys, LastUsed, RootKeys, User};
 pub use observe::AuditAccessKeys;
 pub use permissions::permissions;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_aws::iam::credential_report::{Answer, KeySlot, Row};
-use lamplighter_aws::iam::{Details, Reader, scope_name};
+use lamplighter_aws::iam::{AccountReading, Details, Reader};
 use lamplighter_aws::{AccountSession, Session};
-use lamplighter_core::{Coverage, ErrorRow, Function, Observed, Plan, Result, chain};
+use lamplighter_core::{Function, Observed, Plan, Result, chain};
 
 use crate::action::Action;
 use crate::key::{AccountView, Inventory, Key, Keys, LastUsed, RootKeys, User};
@@ -47,26 +47,14 @@ impl Function for AuditAccessKeys {
             inventory.own_arns = own.arns;
             inventory.own_keys = own.access_keys;
         }
-        let accounts = self.session.accounts();
-        self.session.progress().expect_scopes(accounts.len());
-        let work: Vec<_> = accounts
-            .iter()
-            .map(|account| {
-                let name = scope_name(&account.id);
-                (name, read(account, rules, &self.session))
-            })
-            .collect();
-        let mut observed = Observed {
+        let read = |account| read_account(account, rules, &self.session);
+        let observed = self.session.in_accounts(read).await;
+        inventory.accounts = observed.inventory;
+        Ok(Observed {
             inventory,
-            coverage: vec![],
-            errors: vec![],
-        };
-        for reading in self.session.in_places(work).await {
-            observed.inventory.accounts.extend(reading.view);
-            observed.coverage.push(reading.coverage);
-            observed.errors.extend(reading.errors);
-        }
-        Ok(observed)
+            coverage: observed.coverage,
+            errors: observed.errors,
+        })
     }
 
     fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Action> {
@@ -74,30 +62,11 @@ impl Function for AuditAccessKeys {
     }
 }
 
-/// What was read in one account.
-struct Reading {
-    view: Option<AccountView>,
-    coverage: Coverage,
-    errors: Vec<ErrorRow>,
-}
-
-async fn read(account: &AccountSession, rules: &Rules, session: &Session) -> Reading {
-    match read_account(account, rules, session).await {
-        Ok(reading) => reading,
-        // Without the report nothing is known of any key: none is good, and none is bad.
-        Err(error) => Reading {
-            view: None,
-            coverage: Coverage::unreadable(scope_name(&account.id), chain(&error)),
-            errors: vec![],
-        },
-    }
-}
-
 async fn read_account(
     account: &AccountSession,
     rules: &Rules,
     session: &Session,
-) -> Result<Reading> {
+) -> Result<AccountReading<AccountView>> {
     account.confirm().await?;
     let reader = Reader::new(account);
     let report = reader
@@ -106,7 +75,6 @@ async fn read_account(
         .map_err(|error| error.context("cannot read the credential report"))?;
     session.progress().saw(report.rows.len());
 
-    // What went wrong, each thing once: a missing permission strikes every accused user alike.
     let mut wrong: BTreeSet<String> = BTreeSet::new();
     let details = match rules.deactivates {
         false => None,
@@ -145,23 +113,16 @@ async fn read_account(
     if let RootKeys::Unknown(why) = &root {
         wrong.insert(why.clone());
     }
-    let scope = scope_name(&account.id);
-    Ok(Reading {
-        coverage: Coverage::read(scope.clone(), users.len()),
-        errors: wrong
-            .into_iter()
-            .map(|message| ErrorRow {
-                scope: scope.clone(),
-                message,
-            })
-            .collect(),
-        view: Some(AccountView {
+    Ok(AccountReading {
+        inspected: users.len(),
+        wrong,
+        view: AccountView {
             id: account.id.clone(),
             partition: account.partition.clone(),
             report_generated_at: report.generated_at,
             users,
             root,
-        }),
+        },
     })
 }
 

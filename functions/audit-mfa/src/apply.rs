@@ -1,130 +1,70 @@
-//! Does what was planned: re-reads every user, leaves alone what no longer matches, warns before it marks.
+//! Does what was planned to a user's console, within the frame of [`lamplighter_shell::user_remedy`].
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
-use lamplighter_aws::iam::{Reader, Refusal, Writer};
-use lamplighter_aws::{Own, Session};
-use lamplighter_core::{Action as _, Apply, Outcome, chain, mark};
+use chrono::{DateTime, Utc};
+use lamplighter_aws::Own;
+use lamplighter_aws::iam::{Reader, Refusal, User, Writer};
+use lamplighter_core::Outcome;
 use lamplighter_mail::{Notice, NoticeRow};
-use lamplighter_shell::clock::Clock;
-use lamplighter_shell::warning::{self, Post};
+use lamplighter_shell::user_remedy::{Marked, Step, UserRemedy, unread};
 use serde_json::json;
 
 use crate::action::{Action, Target};
 use crate::plan::{DENIAL, MARK};
 
-/// Applies. Built only for that.
-pub struct Enforcer {
-    session: Arc<Session>,
-    own: Own,
-    /// `None` where no sender is configured: then no warning can be sent, and nothing is marked.
-    post: Option<Post>,
-    clock: Clock,
+/// Takes the console from users without MFA, and never from oneself.
+pub struct ConsoleRemedy {
+    /// Whom it leaves alone.
+    pub own: Own,
 }
 
-impl Enforcer {
-    /// An applier on `session` that leaves `own` alone. `clock` is only read to count the days from the warning.
-    pub fn new(session: Arc<Session>, own: Own, post: Option<Post>, clock: Clock) -> Self {
-        Self {
-            session,
-            own,
-            post,
-            clock,
-        }
-    }
-}
+impl UserRemedy for ConsoleRemedy {
+    type Action = Action;
 
-impl Apply<Action> for Enforcer {
-    async fn apply(&self, actions: &[Action]) -> Vec<Outcome> {
-        let mut by_account: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, action) in actions.iter().enumerate() {
-            let account = action.target().account.as_str();
-            by_account.entry(account).or_default().push(index);
-        }
-        self.session.progress().expect_actions(actions.len());
-        let work: Vec<_> = by_account
-            .into_iter()
-            .map(|(account, indices)| self.apply_in(account, actions, indices))
-            .collect();
-        let done = self.session.concurrently(work).await;
-        let mut outcomes = vec![Outcome::Failed("it was not reached".to_owned()); actions.len()];
-        for (index, outcome) in done.into_iter().flatten() {
-            outcomes[index] = outcome;
-        }
-        outcomes
-    }
-}
+    const FUNCTION: &'static str = "audit-mfa";
 
-impl Enforcer {
-    /// The warnings first, because they are the only thing that is safe to do too early; then one user after another.
-    async fn apply_in(
-        &self,
-        account: &str,
-        actions: &[Action],
-        indices: Vec<usize>,
-    ) -> Vec<(usize, Outcome)> {
-        let Some(session) = self.session.account(account) else {
-            let why = format!("account {account} is not among the configured ones");
-            return indices
-                .into_iter()
-                .map(|index| (index, Outcome::Failed(why.clone())))
-                .collect();
-        };
-        let reader = Reader::new(session);
-        let writer = Writer::new(session);
-        let mut outcomes = Vec::with_capacity(indices.len());
-        let mut warnings: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
-        for index in indices {
-            let action = &actions[index];
-            match (self.still_holds(&reader, action).await, action) {
-                (Err(outcome), _) => outcomes.push((index, outcome)),
-                (Ok(()), Action::WarnAndMark { recipients, .. }) => {
-                    warnings.entry(recipients).or_default().push(index);
-                }
-                (Ok(()), _) => outcomes.push((index, act(&writer, action).await)),
-            }
-            self.session.progress().acted(1);
-        }
-        for (recipients, indices) in warnings {
-            outcomes.extend(
-                self.warn_and_mark(&writer, recipients, actions, indices)
-                    .await,
-            );
-        }
-        outcomes
-    }
-
-    /// Whether everything that justified the action is still so.
-    async fn still_holds(&self, reader: &Reader, action: &Action) -> Result<(), Outcome> {
+    fn marked(action: &Action) -> Marked<'_> {
         let target = action.target();
-        let unread = |error: lamplighter_core::Error| {
-            Outcome::Failed(format!(
-                "left alone, it could not be read again: {}",
-                chain(&error)
-            ))
-        };
-        let vetoed = |why: &str| Err(Outcome::Vetoed(why.to_owned()));
-        let user = reader.user(&target.user).await.map_err(unread)?;
-        let Some(user) = user else {
-            return Err(Outcome::Vanished);
-        };
+        Marked {
+            account: &target.account,
+            user: &target.user,
+            tag: Cow::Borrowed(MARK),
+            mark: target.mark.as_deref(),
+        }
+    }
+
+    fn step(action: &Action) -> Step<'_> {
+        match action {
+            Action::WarnAndMark {
+                recipients,
+                deny_after,
+                warned_days,
+                ..
+            } => Step::Warn {
+                recipients,
+                deadline: *deny_after,
+                days: *warned_days,
+            },
+            Action::Unmark { .. } => Step::Unmark,
+            Action::DeleteLoginProfile { .. }
+            | Action::DenyUntilMfa { .. }
+            | Action::LiftDenial { .. } => Step::Act,
+        }
+    }
+
+    fn is_same(action: &Action, user: &User) -> Result<(), Outcome> {
+        let target = action.target();
         if user.arn != target.arn || user.created_at != target.created_at {
             return vetoed("it is another user of the same name now");
         }
-        if user.tag(MARK) != target.mark.as_deref() {
-            return vetoed(&match (&target.mark, user.tag(MARK)) {
-                (None, _) => format!("its tag `{MARK}` was added since it was planned"),
-                (Some(_), None) => format!("its tag `{MARK}` was taken away since it was planned"),
-                (Some(_), Some(_)) => format!("its tag `{MARK}` was changed since it was planned"),
-            });
-        }
-        if let Action::Unmark { .. } = action {
-            return Ok(());
-        }
-        let has_password = reader.has_password(&target.user).await.map_err(unread)?;
-        let devices = reader.mfa_devices(&target.user).await.map_err(unread)?;
+        Ok(())
+    }
+
+    async fn still_holds(&self, reader: &Reader, action: &Action) -> Result<(), Outcome> {
+        let Target { user, arn, .. } = action.target();
+        let has_password = reader.has_password(user).await.map_err(unread)?;
+        let devices = reader.mfa_devices(user).await.map_err(unread)?;
         let has_mfa = devices.is_some_and(|devices| !devices.is_empty());
         if let Action::LiftDenial { .. } = action {
             return match has_mfa || !has_password {
@@ -132,7 +72,7 @@ impl Enforcer {
                 false => vetoed("it has no MFA any more"),
             };
         }
-        if self.own.arns.contains(&user.arn) {
+        if self.own.arns.contains(arn) {
             return vetoed("Lamplighter itself runs as this user");
         }
         match (has_password, has_mfa) {
@@ -142,104 +82,33 @@ impl Enforcer {
         }
     }
 
-    /// One message for each set of recipients, and after it the marks.
-    async fn warn_and_mark(
-        &self,
-        writer: &Writer,
-        recipients: &[String],
-        actions: &[Action],
-        indices: Vec<usize>,
-    ) -> Vec<(usize, Outcome)> {
-        let now = (self.clock)().trunc_subsecs(0);
-        let warned: Vec<(&Action, DateTime<Utc>)> = indices
-            .iter()
-            .map(|index| (&actions[*index], deadline(&actions[*index], now)))
-            .collect();
-        let notice = notice(&warned);
-        let sent = warning::send(self.post.as_ref(), "audit-mfa", recipients, &notice, now).await;
-        if let Err(reason) = sent {
-            return indices
-                .into_iter()
-                .map(|index| (index, Outcome::Failed(reason.clone())))
-                .collect();
-        }
-        let mut outcomes = Vec::with_capacity(indices.len());
-        for (index, (action, deadline)) in indices.into_iter().zip(warned) {
-            let user = &action.target().user;
-            let outcome = match writer.tag(user, MARK, &mark::text(deadline)).await {
-                Ok(()) => Outcome::Done,
-                Err(refusal) if refusal.is_gone() => Outcome::Vanished,
-                Err(refusal) => Outcome::Failed(format!(
-                    "warned, but not marked, so it will be warned again: {}",
-                    chain(&refusal.error)
-                )),
-            };
-            outcomes.push((index, outcome));
-        }
-        outcomes
-    }
-}
-
-/// Everything but warnings.
-async fn act(writer: &Writer, action: &Action) -> Outcome {
-    let target = action.target();
-    let user = &target.user;
-    let done = match action {
-        Action::WarnAndMark { .. } => {
-            return Outcome::Failed("warnings are sent in groups".to_owned());
-        }
-        Action::Unmark { .. } => writer.untag(user, MARK).await,
-        Action::DeleteLoginProfile { .. } => writer.delete_login_profile(user).await,
-        Action::DenyUntilMfa { .. } => writer.put_user_policy(user, DENIAL, &denial(target)).await,
-        Action::LiftDenial { .. } => writer.delete_user_policy(user, DENIAL).await,
-    };
-    match done {
-        Ok(()) => take_mark(writer, action).await,
+    async fn act(writer: &Writer, action: &Action) -> Result<(), Refusal> {
+        let target = action.target();
+        let user = &target.user;
+        let taken = match action {
+            // The frame warns, marks and takes marks away.
+            Action::WarnAndMark { .. } | Action::Unmark { .. } => return Ok(()),
+            Action::DenyUntilMfa { .. } => {
+                return writer.put_user_policy(user, DENIAL, &denial(target)).await;
+            }
+            Action::DeleteLoginProfile { .. } => writer.delete_login_profile(user).await,
+            Action::LiftDenial { .. } => writer.delete_user_policy(user, DENIAL).await,
+        };
         // It was there a moment ago. Most likely an attempt took effect and its answer was lost, so that the next one
         // found nothing; in any case it is gone, and the report must have the command that restores it.
-        Err(refusal)
-            if refusal.code == "NoSuchEntity"
-                && matches!(
-                    action,
-                    Action::DeleteLoginProfile { .. } | Action::LiftDenial { .. }
-                ) =>
-        {
-            take_mark(writer, action).await
-        }
-        Err(refusal) => refused(&refusal),
+        taken.or_else(|refusal| match refusal.is_gone() {
+            true => Ok(()),
+            false => Err(refusal),
+        })
+    }
+
+    fn notice(warned: &[(&Action, DateTime<Utc>)]) -> Notice {
+        notice(warned)
     }
 }
 
-/// The mark has done its work. Left on the user, it would act again without a warning once somebody takes the change
-/// back: where it cannot be taken away that is told, and the next run tries again.
-async fn take_mark(writer: &Writer, action: &Action) -> Outcome {
-    let target = action.target();
-    if target.mark.is_none() || matches!(action, Action::Unmark { .. }) {
-        return Outcome::Done;
-    }
-    match writer.untag(&target.user, MARK).await {
-        Ok(()) => Outcome::Done,
-        // The user is gone, and its tags with it.
-        Err(refusal) if refusal.is_gone() => Outcome::Done,
-        // A failed action shows no way back by itself, and this one was done.
-        Err(refusal) => Outcome::Failed(format!(
-            "done (undo: `{}`), but its tag `{MARK}` is left: {}",
-            action.undo().unwrap_or_default(),
-            chain(&refusal.error)
-        )),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Outcome {
-    match refusal.code.as_str() {
-        "NoSuchEntity" => Outcome::Vanished,
-        // IAM says so while a password that was just set is not everywhere yet.
-        "EntityTemporarilyUnmodifiable" => Outcome::Failed(format!(
-            "IAM is still busy with an earlier change, the next run tries again: {}",
-            chain(&refusal.error)
-        )),
-        _ => Outcome::Failed(chain(&refusal.error)),
-    }
+fn vetoed(why: &str) -> Result<(), Outcome> {
+    Err(Outcome::Vetoed(why.to_owned()))
 }
 
 /// The inline policy: nothing without MFA but what enrolling takes, and that much is allowed, because many users may
@@ -290,18 +159,6 @@ fn denial(target: &Target) -> String {
         ]
     })
     .to_string()
-}
-
-/// The deadline counts from the warning, so that an old plan file does not shorten the days.
-fn deadline(action: &Action, now: DateTime<Utc>) -> DateTime<Utc> {
-    match action {
-        Action::WarnAndMark {
-            deny_after,
-            warned_days,
-            ..
-        } => (now + Duration::days(i64::from(*warned_days))).max(*deny_after),
-        _ => now,
-    }
 }
 
 /// What an owner reads.

@@ -9,14 +9,14 @@ use lamplighter_core::{Limits, Result, Statement};
 use lamplighter_events::{Envelope, Record};
 use lamplighter_shell::Connect;
 use lamplighter_shell::clock::Clock;
-use lamplighter_shell::warning::Post;
+use lamplighter_shell::user_remedy::Enforcer;
 
-use crate::apply::Enforcer;
+use crate::apply::ConsoleRemedy;
 use crate::observe::AuditMfa;
 use crate::rules::{Remedy, Rules};
 
 impl Connect for AuditMfa {
-    type Applier = Enforcer;
+    type Applier = Enforcer<ConsoleRemedy>;
 
     const TRIGGER: &'static str = "schedule";
     const IS_GLOBAL: bool = true;
@@ -64,10 +64,13 @@ impl Connect for AuditMfa {
         Self::new(session)
     }
 
-    async fn applier(session: Arc<Session>, config: &Config, clock: Clock) -> Result<Enforcer> {
+    async fn applier(
+        session: Arc<Session>,
+        config: &Config,
+        clock: Clock,
+    ) -> Result<Self::Applier> {
         let own = session.own().await?;
-        let post = Post::open(&session, config)?;
-        Ok(Enforcer::new(session, own, post, clock))
+        Enforcer::open(session, config, ConsoleRemedy { own }, clock)
     }
 
     fn permissions(config: &Config) -> Vec<Statement> {

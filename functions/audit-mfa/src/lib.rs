@@ -12,7 +12,7 @@
 //! | `plan.rs` | decides, purely |
 //! | `root.rs` | judges the root user, purely |
 //! | `action.rs` | what can be done, with what must still hold |
-//! | `apply.rs` | re-reads, warns, marks, acts |
+//! | `apply.rs` | what is asked again before it acts, and acting: the frame is `lamplighter_shell::user_remedy` |
 //! | `permissions.rs` | the IAM statements it needs |
 
 mod action;
@@ -27,7 +27,7 @@ mod rules;
 mod user;
 
 pub use action::{Action, Target};
-pub use apply::Enforcer;
+pub use apply::ConsoleRemedy;
 pub use observe::AuditMfa;
 pub use permissions::permissions;
 pub use plan::{DENIAL, MARK, plan};

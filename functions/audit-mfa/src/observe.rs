@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lamplighter_aws::iam::credential_report::{Answer, Row};
-use lamplighter_aws::iam::{Details, Reader, scope_name};
+use lamplighter_aws::iam::{AccountReading, Details, Reader};
 use lamplighter_aws::{AccountSession, Session};
-use lamplighter_core::{Coverage, ErrorRow, Function, Observed, Plan, Result, chain};
+use lamplighter_core::{Function, Observed, Plan, Result, chain};
 
 use crate::action::Action;
 use crate::admin::admin_by;
@@ -43,26 +43,14 @@ impl Function for AuditMfa {
         if rules.remedy.is_some() {
             inventory.own = self.session.own().await?.arns;
         }
-        let accounts = self.session.accounts();
-        self.session.progress().expect_scopes(accounts.len());
-        let work: Vec<_> = accounts
-            .iter()
-            .map(|account| {
-                let name = scope_name(&account.id);
-                (name, read(account, rules, &self.session))
-            })
-            .collect();
-        let mut observed = Observed {
+        let read = |account| read_account(account, rules, &self.session);
+        let observed = self.session.in_accounts(read).await;
+        inventory.accounts = observed.inventory;
+        Ok(Observed {
             inventory,
-            coverage: vec![],
-            errors: vec![],
-        };
-        for reading in self.session.in_places(work).await {
-            observed.inventory.accounts.extend(reading.view);
-            observed.coverage.push(reading.coverage);
-            observed.errors.extend(reading.errors);
-        }
-        Ok(observed)
+            coverage: observed.coverage,
+            errors: observed.errors,
+        })
     }
 
     fn plan(inventory: &Inventory, rules: &Rules, now: DateTime<Utc>) -> Plan<Action> {
@@ -70,30 +58,11 @@ impl Function for AuditMfa {
     }
 }
 
-/// What was read in one account.
-struct Reading {
-    view: Option<AccountView>,
-    coverage: Coverage,
-    errors: Vec<ErrorRow>,
-}
-
-async fn read(account: &AccountSession, rules: &Rules, session: &Session) -> Reading {
-    match read_account(account, rules, session).await {
-        Ok(reading) => reading,
-        // Without the report nothing is known of anybody: no user is good, and none is bad.
-        Err(error) => Reading {
-            view: None,
-            coverage: Coverage::unreadable(scope_name(&account.id), chain(&error)),
-            errors: vec![],
-        },
-    }
-}
-
 async fn read_account(
     account: &AccountSession,
     rules: &Rules,
     session: &Session,
-) -> Result<Reading> {
+) -> Result<AccountReading<AccountView>> {
     account.confirm().await?;
     let reader = Reader::new(account);
     let report = reader
@@ -102,7 +71,6 @@ async fn read_account(
         .map_err(|error| error.context("cannot read the credential report"))?;
     session.progress().saw(report.rows.len());
 
-    // What went wrong, each thing once: a missing permission strikes every accused user alike.
     let mut wrong: BTreeSet<String> = BTreeSet::new();
     let details = match rules.need_details() {
         false => None,
@@ -136,17 +104,10 @@ async fn read_account(
     if report.root.is_none() {
         wrong.insert("the credential report has no row for the root user".to_owned());
     }
-    let scope = scope_name(&account.id);
-    Ok(Reading {
-        coverage: Coverage::read(scope.clone(), users.len()),
-        errors: wrong
-            .into_iter()
-            .map(|message| ErrorRow {
-                scope: scope.clone(),
-                message,
-            })
-            .collect(),
-        view: Some(AccountView {
+    Ok(AccountReading {
+        inspected: users.len(),
+        wrong,
+        view: AccountView {
             id: account.id.clone(),
             partition: account.partition.clone(),
             report_generated_at: report.generated_at,
@@ -155,7 +116,7 @@ async fn read_account(
                 row: report.root,
                 now,
             },
-        }),
+        },
     })
 }
 

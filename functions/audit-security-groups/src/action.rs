@@ -44,6 +44,12 @@ impl Action {
         let Self::Revoke { target, .. } = self;
         target
     }
+
+    /// The account and the region it is in.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        let target = self.target();
+        (&target.account, &target.region)
+    }
 }
 
 impl core::Action for Action {

@@ -1,6 +1,6 @@
 //! Does what was planned: re-reads every rule, leaves alone what no longer matches, and revokes one rule at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lamplighter_aws::{Session, ec2};
@@ -75,25 +75,11 @@ impl Revoker {
 
 impl Apply<Action> for Revoker {
     async fn apply(&self, actions: &[Action]) -> Vec<Outcome> {
-        let mut by_place: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        for (index, action) in actions.iter().enumerate() {
-            let target = action.target();
-            by_place
-                .entry((&target.account, &target.region))
-                .or_default()
-                .push(index);
-        }
-        self.session.progress().expect_actions(actions.len());
-        let work: Vec<_> = by_place
-            .into_iter()
-            .map(|((account, region), indices)| self.apply_in(account, region, actions, indices))
-            .collect();
-        let done = self.session.concurrently(work).await;
-        let mut outcomes = vec![Outcome::Failed("it was not reached".to_owned()); actions.len()];
-        for (index, outcome) in done.into_iter().flatten() {
-            outcomes[index] = outcome;
-        }
-        outcomes
+        let apply_in =
+            |(account, region), indices| self.apply_in(account, region, actions, indices);
+        self.session
+            .apply_in_places(actions, Action::place, apply_in)
+            .await
     }
 }
 

@@ -85,6 +85,12 @@ impl Action {
             | Self::Terminate { target, .. } => target,
         }
     }
+
+    /// The account and the region it is in.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        let target = self.target();
+        (&target.account, &target.region)
+    }
 }
 
 impl core::Action for Action {

@@ -1,8 +1,10 @@
 //! The places a run looks at, one after another while there is time: what is left when a Lambda's time is nearly up goes
 //! on in another invocation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use lamplighter_core::Outcome;
 
 use crate::session::Session;
 
@@ -63,6 +65,32 @@ impl Session {
             });
         let answers = self.concurrently(work.collect()).await;
         answers.into_iter().flatten().collect()
+    }
+
+    /// Does the actions of several places at once, under the configured bound. `apply_in` does those of one place, given
+    /// by their indices, one after another, and answers an outcome for each. Answers in the order of the actions.
+    pub async fn apply_in_places<'a, A, P: Ord, W>(
+        &self,
+        actions: &'a [A],
+        place: impl Fn(&'a A) -> P,
+        apply_in: impl Fn(P, Vec<usize>) -> W,
+    ) -> Vec<Outcome>
+    where
+        W: Future<Output = Vec<(usize, Outcome)>>,
+    {
+        let mut by_place: BTreeMap<P, Vec<usize>> = BTreeMap::new();
+        for (index, action) in actions.iter().enumerate() {
+            by_place.entry(place(action)).or_default().push(index);
+        }
+        self.progress().expect_actions(actions.len());
+        let work = by_place.into_iter();
+        let work = work.map(|(place, indices)| apply_in(place, indices));
+        let done = self.concurrently(work.collect()).await;
+        let mut outcomes = vec![Outcome::Failed("it was not reached".to_owned()); actions.len()];
+        for (index, outcome) in done.into_iter().flatten() {
+            outcomes[index] = outcome;
+        }
+        outcomes
     }
 
     /// How far the run came, if it did not have time for everything.

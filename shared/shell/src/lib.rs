@@ -13,6 +13,7 @@
 //! | [`schedule`] | what a schedule means |
 //! | [`policy`] | the IAM policy of a function under a configuration |
 //! | [`sweep`] | everything that lies in a bucket already, as events |
+//! | [`user_remedy`] | acts on IAM users after a warning |
 //! | [`warning`] | warns owners before something is done to what is theirs |
 //! | [`logging`] | tracing, the same everywhere |
 //!
@@ -34,6 +35,7 @@ pub mod schedule;
 pub mod secret;
 pub mod settings;
 pub mod sweep;
+pub mod user_remedy;
 pub mod warning;
 
 pub use connect::{Connect, Entry, entry};

@@ -2,18 +2,21 @@
 //!
 //! | Module | Does |
 //! | --- | --- |
+//! | `accounts` | every account at once, and what could not be read of one |
 //! | [`credential_report`] | reads the report's text, purely |
 //! | `report` | gets the report through all its states, with a deadline |
 //! | `reader` | reads single users, for the few that the report accuses |
 //! | `details` | reads all users' tags and policies, where a function must know them all |
 //! | `writer` | changes users. Built only to apply |
 
+mod accounts;
 pub mod credential_report;
 mod details;
 mod reader;
 mod report;
 mod writer;
 
+pub use accounts::AccountReading;
 pub use details::{Details, UserDetail};
 pub use reader::{AccessKey, Grant, Grants, MfaDevice, Reader, RootSummary, User};
 pub use writer::{Refusal, Writer};
