@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Coverage, CoverageStatus, Finding, Run, Verdict};
+use crate::coverage::{Coverage, CoverageStatus};
+use crate::finding::{Finding, Verdict};
+use crate::run::Run;
 
 /// How a run differs from the last recorded one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Comparisons: one case, one sentence.
 
 use super::*;
-use crate::run::{Account, Mode, Resource, RunOutcome, Severity, Summary, Trigger};
+use crate::finding::{Resource, Severity};
+use crate::run::{Account, Mode, RunOutcome, Summary, Trigger};
 
 fn run(findings: &[Finding], coverage: &[Coverage]) -> Run {
     let started_at = "2026-11-22T06:00:00Z".parse().expect("a time");

@@ -7,16 +7,18 @@ use std::future::Future;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
+use crate::coverage::{CoverageStatus, ErrorRow};
 use crate::error::{Result, chain};
 use crate::exception::{Exception, ExceptionRow, except, protected};
+use crate::finding::Verdict;
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::limits::{Limits, refusal};
 use crate::part::Tally;
 use crate::plan::Plan;
 use crate::record::{Decided, RecordOutcome, RecordRow};
 use crate::run::{
-    Account, ActionOutcome, ActionRow, CoverageStatus, ErrorRow, Measure, Mode, Run, RunOutcome,
-    SCHEMA, Skipped, Summary, Trigger, Verdict,
+    Account, ActionOutcome, ActionRow, Measure, Mode, Run, RunOutcome, SCHEMA, Skipped, Summary,
+    Trigger,
 };
 
 /// What a run needs beside its function: who asked for it, how far it may go, and what time it is.

@@ -10,8 +10,9 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::coverage::{Coverage, CoverageStatus};
+use crate::finding::{Finding, Resource, Verdict};
 use crate::plan::{Plan, Skip};
-use crate::run::{Coverage, CoverageStatus, Finding, Resource, Verdict};
 
 /// Findings of one rule that are accepted until a date.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::coverage::{Coverage, ErrorRow};
 use crate::error::Result;
+use crate::finding::Resource;
 use crate::plan::Plan;
-use crate::run::{Coverage, ErrorRow, Resource};
 
 /// One job: it looks, decides, and says what should be done.
 pub trait Function: Send + Sync + 'static {

@@ -9,10 +9,12 @@
 //! This crate knows neither AWS nor a runtime: it reads no clock, no environment, no file. It deliberately renders
 //! nothing and delivers nothing; that is `shared/report` and `shared/shell`.
 
+mod coverage;
 mod delta;
 mod engine;
 mod error;
 mod exception;
+mod finding;
 mod function;
 mod limits;
 pub mod mark;
@@ -24,10 +26,12 @@ mod progress;
 mod record;
 mod run;
 
+pub use coverage::{Coverage, CoverageStatus, ErrorRow};
 pub use delta::Delta;
 pub use engine::{Request, apply_plan, plan_only, run};
 pub use error::{Error, ErrorKind, Result, chain};
 pub use exception::{Exception, ExceptionRow, ExceptionStatus};
+pub use finding::{Finding, Resource, Severity, Verdict};
 pub use function::{Action, Apply, Function, NoAction, Observed, Outcome};
 pub use limits::{Limits, Population, refusal};
 pub use mark::MarkRule;
@@ -38,7 +42,6 @@ pub use policy::{Statement, policy_document};
 pub use progress::Progress;
 pub use record::{Decided, Decision, Disposition, RecordOutcome, RecordRow};
 pub use run::{
-    Account, ActionOutcome, ActionRow, Coverage, CoverageStatus, Delivery, DeliveryOutcome,
-    ErrorRow, Finding, Measure, Mode, Resource, Run, RunOutcome, SCHEMA, Severity, Skipped,
-    Summary, Trigger, Verdict,
+    Account, ActionOutcome, ActionRow, Delivery, DeliveryOutcome, Measure, Mode, Run, RunOutcome,
+    SCHEMA, Skipped, Summary, Trigger,
 };

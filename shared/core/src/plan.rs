@@ -1,8 +1,8 @@
 //! What a function decided: a value that can be printed, stored and tested.
 
+use crate::finding::{Finding, Resource, Severity, Verdict};
 use crate::limits::Population;
 use crate::record::{Decided, Decision, Disposition};
-use crate::run::{Finding, Resource, Severity, Verdict};
 
 /// Something left alone, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

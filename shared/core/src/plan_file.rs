@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::finding::hex;
 use crate::function::Action;
-use crate::run::{Run, hex};
+use crate::run::Run;
 
 /// The schema of a plan file.
 pub const PLAN_SCHEMA: &str = "lamplighter/plan/v1";

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use super::{Disposition, RecordOutcome};
 use crate::engine::{Request, run};
+use crate::finding::{Finding, Resource, Severity, Verdict};
 use crate::function::{Action, Apply, Function, Observed, Outcome};
 use crate::plan::Plan;
-use crate::run::{Account, Finding, Mode, Resource, Run, RunOutcome, Severity, Trigger, Verdict};
+use crate::run::{Account, Mode, Run, RunOutcome, Trigger};
 use crate::{Error, Result};
 
 /// A function whose inventory is what it is to decide: `id=decision`, where an action may be wanted several times.

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
+use crate::coverage::{Coverage, ErrorRow};
 use crate::delta::Delta;
 use crate::exception::ExceptionRow;
+use crate::finding::{Finding, Verdict};
 use crate::part::{Part, Tally};
 use crate::record::RecordRow;
 
@@ -99,183 +100,6 @@ pub struct Account {
     pub alias: Option<String>,
 }
 
-/// The AWS resource a row is about. `region` is `None` for global services.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Resource {
-    /// The Amazon Resource Name.
-    pub arn: String,
-    /// The 12-digit account id.
-    pub account: String,
-    /// The region, or `None` where the service is global.
-    pub region: Option<String>,
-}
-
-impl Resource {
-    /// The part of the ARN that people say: `i-0abc…`, `ann`, `alias/x`.
-    pub fn name(&self) -> &str {
-        let last = self.arn.rsplit(':').next().unwrap_or(&self.arn);
-        last.split_once('/').map_or(last, |(_, name)| name)
-    }
-}
-
-/// What was decided about one resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It violates the rule.
-    Fail,
-    /// It could not be judged. Never treated as a pass.
-    Unknown,
-    /// It keeps the rule.
-    Pass,
-    /// The rule does not concern it.
-    NotApplicable,
-}
-
-impl Verdict {
-    /// The word as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fail => "fail",
-            Self::Unknown => "unknown",
-            Self::Pass => "pass",
-            Self::NotApplicable => "not_applicable",
-        }
-    }
-}
-
-/// How much a finding matters. The order is from worst to least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Act now.
-    Critical,
-    /// Act today.
-    High,
-    /// Act this week.
-    Medium,
-    /// Act when convenient.
-    Low,
-    /// For information.
-    Info,
-}
-
-impl Severity {
-    /// The word as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-            Self::Info => "info",
-        }
-    }
-}
-
-/// One sentence about one resource.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Stable from run to run for the same rule and resource: see [`Finding::fingerprint_of`].
-    pub fingerprint: String,
-    /// The rule's name, such as `missing-required-tags`.
-    pub rule: Cow<'static, str>,
-    /// How much it matters.
-    pub severity: Severity,
-    /// What was decided.
-    pub verdict: Verdict,
-    /// The resource's ARN.
-    pub resource: String,
-    /// The 12-digit account id.
-    pub account: String,
-    /// The region, or `None` where the service is global.
-    pub region: Option<String>,
-    /// One sentence.
-    pub message: String,
-    /// What was seen that led to the verdict.
-    pub evidence: Map<String, Value>,
-}
-
-impl Finding {
-    /// A finding about `resource`, without evidence.
-    pub fn new(
-        rule: impl Into<Cow<'static, str>>,
-        severity: Severity,
-        verdict: Verdict,
-        resource: &Resource,
-        message: impl Into<String>,
-    ) -> Self {
-        let rule = rule.into();
-        Self {
-            fingerprint: Self::fingerprint_of(&rule, &resource.arn),
-            rule,
-            severity,
-            verdict,
-            resource: resource.arn.clone(),
-            account: resource.account.clone(),
-            region: resource.region.clone(),
-            message: message.into(),
-            evidence: Map::new(),
-        }
-    }
-
-    /// Adds one piece of evidence.
-    #[must_use]
-    pub fn evidence(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.evidence.insert(key.to_owned(), value.into());
-        self
-    }
-
-    /// The first 128 bits of SHA-256 over rule, newline, ARN, in lower-case hex.
-    pub fn fingerprint_of(rule: &str, arn: &str) -> String {
-        let digest = Sha256::new()
-            .chain_update(rule)
-            .chain_update("\n")
-            .chain_update(arn)
-            .finalize();
-        hex(&digest[..16])
-    }
-
-    /// The order in which findings are listed: the worst first, then by place.
-    pub(crate) fn rank(&self) -> (Verdict, Severity, &str, Option<&str>, &str, &str) {
-        (
-            self.verdict,
-            self.severity,
-            &self.account,
-            self.region.as_deref(),
-            &self.resource,
-            &self.rule,
-        )
-    }
-
-    /// Why it is accepted, if an exception is about it: its reason, who answers for it, the ticket, and the last day.
-    pub fn acceptance(&self) -> Option<String> {
-        let exception = self.evidence.get("exception")?;
-        let text = |key| exception.get(key).and_then(Value::as_str).unwrap_or("?");
-        Some(format!(
-            "accepted until the end of {}: {} ({}, {})",
-            text("expires"),
-            text("reason"),
-            text("owner"),
-            text("ticket")
-        ))
-    }
-
-    /// The resource as a value of its own.
-    pub fn about(&self) -> Resource {
-        Resource {
-            arn: self.resource.clone(),
-            account: self.account.clone(),
-            region: self.region.clone(),
-        }
-    }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What became of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -335,60 +159,6 @@ pub struct Skipped {
     pub region: Option<String>,
     /// Why it was left alone.
     pub reason: String,
-}
-
-/// Whether a scope could be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CoverageStatus {
-    /// Everything in it was read.
-    Read,
-    /// Something in it could not be read, so nothing is known about it.
-    Unreadable,
-}
-
-/// What was looked at, and whether it could be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
-    /// `<account>/<region or service>`.
-    pub scope: String,
-    /// Whether it could be read.
-    pub status: CoverageStatus,
-    /// How many resources were seen in it.
-    pub inspected: usize,
-    /// Why it could not be read.
-    pub error: Option<String>,
-}
-
-impl Coverage {
-    /// A scope that was read.
-    pub fn read(scope: impl Into<String>, inspected: usize) -> Self {
-        Self {
-            scope: scope.into(),
-            status: CoverageStatus::Read,
-            inspected,
-            error: None,
-        }
-    }
-
-    /// A scope that could not be read.
-    pub fn unreadable(scope: impl Into<String>, error: impl Into<String>) -> Self {
-        Self {
-            scope: scope.into(),
-            status: CoverageStatus::Unreadable,
-            inspected: 0,
-            error: Some(error.into()),
-        }
-    }
-}
-
-/// Something that went wrong, in a scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorRow {
-    /// `<account>/<region or service>`, or what else failed, such as `report`.
-    pub scope: String,
-    /// What could not be done and why.
-    pub message: String,
 }
 
 /// How many of everything. Counts all verdicts, whatever the report lists.
