@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::pem::{self, Parsed};
-use crate::service::{Ask, Operation, Refusal, Route, Service, changes, reads};
+use crate::service::{Ask, JsonErrors, Operation, Refusal, Route, Service, changes, reads};
+use crate::wire::json::{self, JSON_1_1, read, text};
 use crate::wire::{AwsError, Request, Response};
 use crate::world::World;
 
@@ -226,25 +227,7 @@ impl Service for Acm {
 
     /// <https://docs.aws.amazon.com/acm/latest/APIReference/CommonErrors.html>
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        match refusal {
-            Refusal::Throttled => AwsError::new(400, "ThrottlingException", "Rate exceeded"),
-            Refusal::Broken => {
-                AwsError::new(500, "InternalFailure", "An internal error has occurred")
-            }
-            Refusal::Denied { action, principal } => {
-                let message = format!("User: {principal} is not authorized to perform: {action}");
-                AwsError::new(400, "AccessDeniedException", message)
-            }
-            Refusal::UnknownKey => {
-                let message = "The security token included in the request is invalid.";
-                AwsError::new(400, "UnrecognizedClientException", message)
-            }
-            Refusal::ExpiredSession | Refusal::ExpiredLink => {
-                let message = "The security token included in the request is expired";
-                AwsError::new(400, "ExpiredTokenException", message)
-            }
-            Refusal::UnknownAction(_) => AwsError::new(400, "UnknownOperationException", ""),
-        }
+        JsonErrors::BY_TARGET.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
@@ -254,17 +237,7 @@ impl Service for Acm {
 }
 
 fn answer(status: u16, body: &Value, request_id: &str) -> Response {
-    let mut response = Response::json(status, body).header("x-amzn-requestid", request_id);
-    response.headers.retain(|(name, _)| name != "content-type");
-    response.header("content-type", "application/x-amz-json-1.1")
-}
-
-fn read(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap_or_default()
-}
-
-fn text<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
-    body.get(key)?.as_str()
+    json::answer(JSON_1_1, status, body, request_id)
 }
 
 fn texts(list: Option<&Value>) -> Option<Vec<&str>> {

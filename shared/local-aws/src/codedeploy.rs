@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::service::{Ask, Operation, Refusal, Route, Service, changes, reads};
+use crate::service::{Ask, JsonErrors, Operation, Refusal, Route, Service, changes, reads};
+use crate::wire::json::{self, JSON_1_1, read, text};
 use crate::wire::{AwsError, Request, Response};
 use crate::world::World;
 
@@ -173,25 +174,7 @@ impl Service for CodeDeploy {
 
     /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/CommonErrors.html>
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        match refusal {
-            Refusal::Throttled => refuse("ThrottlingException", "Rate exceeded"),
-            Refusal::Broken => {
-                AwsError::new(500, "InternalFailure", "An internal error has occurred")
-            }
-            Refusal::Denied { action, principal } => refuse(
-                "AccessDeniedException",
-                format!("User: {principal} is not authorized to perform: {action}"),
-            ),
-            Refusal::UnknownKey => refuse(
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            ),
-            Refusal::ExpiredSession | Refusal::ExpiredLink => refuse(
-                "ExpiredTokenException",
-                "The security token included in the request is expired",
-            ),
-            Refusal::UnknownAction(_) => refuse("UnknownOperationException", ""),
-        }
+        JsonErrors::BY_TARGET.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
@@ -201,17 +184,7 @@ impl Service for CodeDeploy {
 }
 
 fn answer(status: u16, body: &Value, request_id: &str) -> Response {
-    let mut response = Response::json(status, body).header("x-amzn-requestid", request_id);
-    response.headers.retain(|(name, _)| name != "content-type");
-    response.header("content-type", "application/x-amz-json-1.1")
-}
-
-fn read(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap_or_default()
-}
-
-fn text<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
-    body.get(key)?.as_str()
+    json::answer(JSON_1_1, status, body, request_id)
 }
 
 fn required<'a>(body: &'a Value, key: &str, code: &str) -> Result<&'a str, AwsError> {

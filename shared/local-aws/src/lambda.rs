@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Ask, Operation, Refusal, Route, Service, changes};
+use crate::service::{Ask, JsonErrors, Operation, Refusal, Route, Service, changes};
 use crate::wire::{AwsError, Request, Response, percent_decode};
 use crate::world::World;
 
@@ -74,6 +74,13 @@ fn invoke(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
     Ok(Response::new(202))
 }
 
+const ERRORS: JsonErrors = JsonErrors {
+    throttled: (429, "TooManyRequestsException", "Rate exceeded"),
+    broken: "ServiceException",
+    denied: 403,
+    unknown: 404,
+};
+
 impl Service for Lambda {
     fn name(&self) -> &'static str {
         "lambda"
@@ -93,23 +100,7 @@ impl Service for Lambda {
     }
 
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        match refusal {
-            Refusal::Throttled => AwsError::new(429, "TooManyRequestsException", "Rate exceeded"),
-            Refusal::Broken => AwsError::new(500, "ServiceException", "Internal failure"),
-            Refusal::Denied { action, principal } => {
-                let message = format!("User: {principal} is not authorized to perform: {action}");
-                AwsError::new(403, "AccessDeniedException", message)
-            }
-            Refusal::UnknownKey => {
-                let message = "The security token included in the request is invalid.";
-                AwsError::new(403, "UnrecognizedClientException", message)
-            }
-            Refusal::ExpiredSession | Refusal::ExpiredLink => {
-                let message = "The security token included in the request is expired";
-                AwsError::new(403, "ExpiredTokenException", message)
-            }
-            Refusal::UnknownAction(_) => AwsError::new(404, "UnknownOperationException", ""),
-        }
+        ERRORS.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {

@@ -121,7 +121,7 @@ pub(crate) fn route_query(
 }
 
 /// What differs from service to service in the errors of the query protocol.
-pub(crate) struct QueryErrors {
+pub(crate) struct QueryProtocol {
     /// The namespace of the document.
     pub(crate) namespace: &'static str,
     /// The version of the API.
@@ -132,7 +132,7 @@ pub(crate) struct QueryErrors {
     pub(crate) broken: &'static str,
 }
 
-impl QueryErrors {
+impl QueryProtocol {
     /// The error of an operation that was not even tried.
     pub(crate) fn refusal(&self, refusal: &Refusal) -> AwsError {
         match refusal {
@@ -161,6 +161,33 @@ impl QueryErrors {
         }
     }
 
+    /// `<ActionResponse><ActionResult>…</ActionResult><ResponseMetadata>…`
+    pub(crate) fn result(
+        &self,
+        action: &str,
+        ask: &Ask<'_>,
+        inside: impl FnOnce(&mut Xml),
+    ) -> Response {
+        self.response(action, ask, |xml| {
+            xml.node(&format!("{action}Result"), inside);
+        })
+    }
+
+    /// The answer of an operation that has nothing to say.
+    pub(crate) fn done(&self, action: &str, ask: &Ask<'_>) -> Response {
+        self.response(action, ask, |_| {})
+    }
+
+    fn response(&self, action: &str, ask: &Ask<'_>, inside: impl FnOnce(&mut Xml)) -> Response {
+        let body = Xml::document(&format!("{action}Response"), self.namespace, |xml| {
+            inside(xml);
+            xml.node("ResponseMetadata", |xml| {
+                xml.leaf("RequestId", ask.request_id);
+            });
+        });
+        Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
+    }
+
     /// An error as the query protocol writes it.
     pub(crate) fn write(&self, error: &AwsError, request_id: &str) -> Response {
         let blame = if error.status < 500 {
@@ -177,5 +204,53 @@ impl QueryErrors {
             xml.leaf("RequestId", request_id);
         });
         Response::xml(error.status, body).header("x-amzn-requestid", request_id)
+    }
+}
+
+/// What services of the JSON protocols answer differently from each other.
+pub(crate) struct JsonErrors {
+    /// The status, the code and the message of a call too many.
+    pub(crate) throttled: (u16, &'static str, &'static str),
+    /// The code of a failure on the side of AWS.
+    pub(crate) broken: &'static str,
+    /// The status of a call that is not allowed.
+    pub(crate) denied: u16,
+    /// The status of an operation that there is not.
+    pub(crate) unknown: u16,
+}
+
+impl JsonErrors {
+    /// Those whose operations are named in a header: everything but a failure of their own is 400.
+    pub(crate) const BY_TARGET: Self = Self {
+        throttled: (400, "ThrottlingException", "Rate exceeded"),
+        broken: "InternalFailure",
+        denied: 400,
+        unknown: 400,
+    };
+
+    /// The error of an operation that was not even tried.
+    pub(crate) fn refusal(&self, refusal: &Refusal) -> AwsError {
+        match refusal {
+            Refusal::Throttled => {
+                let (status, code, message) = self.throttled;
+                AwsError::new(status, code, message)
+            }
+            Refusal::Broken => AwsError::new(500, self.broken, "An internal error has occurred"),
+            Refusal::Denied { action, principal } => {
+                let message = format!("User: {principal} is not authorized to perform: {action}");
+                AwsError::new(self.denied, "AccessDeniedException", message)
+            }
+            Refusal::UnknownKey => {
+                let message = "The security token included in the request is invalid.";
+                AwsError::new(self.denied, "UnrecognizedClientException", message)
+            }
+            Refusal::ExpiredSession | Refusal::ExpiredLink => {
+                let message = "The security token included in the request is expired";
+                AwsError::new(self.denied, "ExpiredTokenException", message)
+            }
+            Refusal::UnknownAction(_) => {
+                AwsError::new(self.unknown, "UnknownOperationException", "")
+            }
+        }
     }
 }

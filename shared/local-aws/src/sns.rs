@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::service::{Ask, Operation, QueryErrors, Refusal, Route, Service, changes, route_query};
+use crate::service::{
+    Ask, Operation, QueryProtocol, Refusal, Route, Service, changes, route_query,
+};
 use crate::wire::{AwsError, Request, Response, Xml};
 use crate::world::World;
 
@@ -139,7 +141,7 @@ impl World {
     }
 }
 
-const ERRORS: QueryErrors = QueryErrors {
+const QUERY: QueryProtocol = QueryProtocol {
     namespace: NAMESPACE,
     version: "2010-03-31",
     denied: "AuthorizationError",
@@ -156,11 +158,11 @@ impl Service for Sns {
     }
 
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        ERRORS.refusal(refusal)
+        QUERY.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
-        ERRORS.write(error, request_id)
+        QUERY.write(error, request_id)
     }
 }
 
@@ -239,13 +241,7 @@ fn subscribe(world: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {
 }
 
 fn respond(action: &str, ask: &Ask<'_>, inside: impl FnOnce(&mut Xml)) -> Response {
-    let body = Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
-        xml.node(&format!("{action}Result"), inside);
-        xml.node("ResponseMetadata", |xml| {
-            xml.leaf("RequestId", ask.request_id);
-        });
-    });
-    Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
+    QUERY.result(action, ask, inside)
 }
 
 /// Up to 100 ASCII characters in one line that begins with a letter, a digit or a sign.

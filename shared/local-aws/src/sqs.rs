@@ -19,6 +19,7 @@ pub(crate) use messages::{Poll, poll};
 use serde_json::{Value, json};
 
 use crate::service::{Ask, Operation, Refusal, Route, Service, changes, reads};
+use crate::wire::json::{self, JSON_1_0, read, text};
 use crate::wire::{AwsError, Request, Response};
 use crate::world::World;
 use store::{Place, Queue};
@@ -128,17 +129,7 @@ fn query_code(error: &AwsError) -> &str {
 }
 
 fn answer(status: u16, body: &Value, request_id: &str) -> Response {
-    let mut response = Response::json(status, body).header("x-amzn-requestid", request_id);
-    response.headers.retain(|(name, _)| name != "content-type");
-    response.header("content-type", "application/x-amz-json-1.0")
-}
-
-fn read(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap_or_default()
-}
-
-fn text<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
-    body.get(key)?.as_str()
+    json::answer(JSON_1_0, status, body, request_id)
 }
 
 /// A number among the parameters, within its limits.

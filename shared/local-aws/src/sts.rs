@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
-use crate::service::{Ask, Operation, QueryErrors, Refusal, Route, Service, reads, route_query};
+use crate::service::{Ask, Operation, QueryProtocol, Refusal, Route, Service, reads, route_query};
 use crate::wire::{AwsError, Request, Response, Xml};
 use crate::world::World;
 
@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-const ERRORS: QueryErrors = QueryErrors {
+const QUERY: QueryProtocol = QueryProtocol {
     namespace: NAMESPACE,
     version: "2011-06-15",
     denied: "AccessDenied",
@@ -113,23 +113,16 @@ impl Service for Sts {
     }
 
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        ERRORS.refusal(refusal)
+        QUERY.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
-        ERRORS.write(error, request_id)
+        QUERY.write(error, request_id)
     }
 }
 
-/// `<ActionResponse><ActionResult>…</ActionResult><ResponseMetadata>…`
 fn result(action: &str, ask: &Ask<'_>, inside: impl FnOnce(&mut Xml)) -> Response {
-    let body = Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
-        xml.node(&format!("{action}Result"), inside);
-        xml.node("ResponseMetadata", |xml| {
-            xml.leaf("RequestId", ask.request_id);
-        });
-    });
-    Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
+    QUERY.result(action, ask, inside)
 }
 
 fn get_caller_identity(_: &mut World, ask: &Ask<'_>) -> Result<Response, AwsError> {

@@ -2,6 +2,7 @@
 //! the formats AWS speaks.
 
 mod element;
+pub(crate) mod json;
 mod query;
 mod rest;
 mod xml;

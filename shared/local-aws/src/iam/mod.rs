@@ -22,7 +22,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::service::{
-    Ask, Operation, QueryErrors, Refusal, Route, Service, changes, reads, route_query,
+    Ask, Operation, QueryProtocol, Refusal, Route, Service, changes, reads, route_query,
 };
 use crate::wire::{AwsError, Request, Response, Xml};
 use crate::world::World;
@@ -212,7 +212,7 @@ impl World {
     }
 }
 
-const ERRORS: QueryErrors = QueryErrors {
+const QUERY: QueryProtocol = QueryProtocol {
     namespace: NAMESPACE,
     version: "2010-05-08",
     denied: "AccessDenied",
@@ -230,33 +230,21 @@ impl Service for Iam {
 
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
     fn refusal(&self, refusal: &Refusal) -> AwsError {
-        ERRORS.refusal(refusal)
+        QUERY.refusal(refusal)
     }
 
     fn error(&self, error: &AwsError, request_id: &str) -> Response {
-        ERRORS.write(error, request_id)
+        QUERY.write(error, request_id)
     }
 }
 
-/// `<ActionResponse><ActionResult>…</ActionResult><ResponseMetadata>…`
 fn result(action: &str, ask: &Ask<'_>, inside: impl FnOnce(&mut Xml)) -> Response {
-    let body = Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
-        xml.node(&format!("{action}Result"), inside);
-        xml.node("ResponseMetadata", |xml| {
-            xml.leaf("RequestId", ask.request_id);
-        });
-    });
-    Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
+    QUERY.result(action, ask, inside)
 }
 
 /// The answer of operations that have nothing to say.
 fn done(action: &str, ask: &Ask<'_>) -> Response {
-    let body = Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
-        xml.node("ResponseMetadata", |xml| {
-            xml.leaf("RequestId", ask.request_id);
-        });
-    });
-    Response::xml(200, body).header("x-amzn-requestid", ask.request_id)
+    QUERY.done(action, ask)
 }
 
 fn gone(what: impl Into<String>) -> AwsError {
