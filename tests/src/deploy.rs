@@ -6,6 +6,7 @@ mod created;
 mod packages;
 mod pipeline;
 mod templates;
+mod walkthrough;
 
 use crate::harness::Lamplighter;
 

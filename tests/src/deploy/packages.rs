@@ -12,9 +12,9 @@ use super::templates::PACKAGES;
 use crate::harness::{Lamplighter, programs};
 use crate::moto::venv;
 
-const CONFIG: &str = "[stop-untagged]\nrequired_tags = [\"owner\"]\n";
+pub(super) const CONFIG: &str = "[stop-untagged]\nrequired_tags = [\"owner\"]\n";
 
-const X86_64: u16 = 62;
+pub(super) const X86_64: u16 = 62;
 const ARM64: u16 = 183;
 
 /// The smallest program that says for which processor it is: a header, and a table of two sections, of which the second
@@ -37,7 +37,7 @@ fn program(machine: u16) -> Vec<u8> {
     bytes
 }
 
-fn build(folder: &Path, name: &str, machine: u16) {
+pub(super) fn build(folder: &Path, name: &str, machine: u16) {
     fs::create_dir_all(folder).expect("the folder is made");
     fs::write(folder.join(format!("bootstrap-{name}")), program(machine)).expect("it is written");
 }
