@@ -13,6 +13,7 @@ mod daemon;
 mod delivery;
 mod deploy;
 mod deploy_bundles;
+mod fault_matrix;
 mod faults;
 mod harness;
 mod house;

@@ -3,14 +3,13 @@
 //! After each failure nothing is lost and nothing is done twice, the report is true, the exit code and the words tell
 //! which call it was and what to do; and a second run without the fault ends where the first one should have.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use lamplighter_local_aws::{Call, Fault, FaultKind, Instance, LocalAws, When, World};
 use serde_json::Value;
 
+use crate::fault_matrix::{faults, must, operations, told, try_all};
 use crate::harness::{Lamplighter, Ran, serve};
 
 const ACCOUNT: &str = "123456789012";
@@ -41,19 +40,6 @@ mail = "always"
 mode = "apply"
 max_percent = 100
 "#;
-
-/// The ways in which a call can fail.
-pub const KINDS: [FaultKind; 6] = [
-    FaultKind::Throttle,
-    FaultKind::ServerError,
-    FaultKind::Denied,
-    FaultKind::Reset,
-    FaultKind::Stall,
-    FaultKind::Truncate,
-];
-
-/// How many programs run at once. They mostly wait.
-const WORKERS: usize = 8;
 
 /// The instances that are warned, each by its owner.
 const WARNED: [(&str, &str); 2] = [("i-new1", "ann@example.com"), ("i-new2", "bob@example.com")];
@@ -137,42 +123,6 @@ impl Reference {
             calls: aws.calls(),
         }
     }
-
-    /// Every fault to try: each operation for good, and each call once.
-    fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for call in &self.calls {
-            let number = seen.entry(call.name()).or_default();
-            *number += 1;
-            for kind in KINDS {
-                let mut whens = vec![When::Nth(*number)];
-                if *number == 1 {
-                    whens.push(When::Always);
-                }
-                let is_lost = matches!(
-                    kind,
-                    FaultKind::Reset | FaultKind::Stall | FaultKind::Truncate
-                );
-                for when in whens {
-                    let fault = Fault {
-                        when,
-                        ..Fault::new(&call.name(), kind)
-                    };
-                    if call.changes && is_lost {
-                        faults.push(fault.clone().after_effect());
-                    }
-                    faults.push(fault);
-                }
-            }
-        }
-        faults
-    }
-}
-
-/// `Err` with what is wrong, unless `is_so`.
-pub fn must(is_so: bool, what: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(what()) }
 }
 
 /// Lets `fault` strike a run, and runs again without it.
@@ -181,19 +131,12 @@ fn try_fault(reference: &Reference, fault: &Fault) -> Result<(), String> {
     aws.inject(fault.clone());
     let ran = run(&aws);
     aws.clear_faults();
-    let told = format!(
-        "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-        ran.code, ran.stdout, ran.stderr
-    );
     let result = after_the_fault(reference, fault, &aws, &ran);
-    result.map_err(|what| format!("{what}\n{told}"))?;
+    result.map_err(|what| told(&what, &ran))?;
 
     let again = run(&aws);
-    let told = format!(
-        "second run: exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-        again.code, again.stdout, again.stderr
-    );
-    after_the_second_run(reference, fault, &aws, &again).map_err(|what| format!("{what}\n{told}"))
+    after_the_second_run(reference, fault, &aws, &again)
+        .map_err(|what| told(&format!("second run: {what}"), &again))
 }
 
 fn after_the_fault(
@@ -358,37 +301,9 @@ fn after_the_second_run(
 #[test]
 fn every_call_fails_in_every_way_and_nothing_is_lost_or_done_twice() {
     let reference = Reference::take();
-    let operations: BTreeSet<String> = reference.calls.iter().map(Call::name).collect();
-    let faults = reference.faults();
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(what) = try_fault(&reference, fault) {
-                        failures
-                            .lock()
-                            .expect("no worker panics")
-                            .push(format!("=== {fault:?}\n{what}\n"));
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("no worker panics");
-    println!(
-        "{} combinations over {} calls of {} operations: {operations:?}",
-        faults.len(),
-        reference.calls.len(),
-        operations.len()
-    );
-    assert!(
-        failures.is_empty(),
-        "{} of {} combinations failed\n{}",
-        failures.len(),
-        faults.len(),
-        failures.join("\n")
-    );
+    let operations = operations(&reference.calls);
+    let faults = faults(&reference.calls);
+    try_all(&faults, |fault| try_fault(&reference, fault));
     // A scenario that lost some of its calls would prove less than it says.
     assert_eq!(operations.len(), 12, "{operations:?}");
     assert!(faults.len() >= 200, "{} combinations", faults.len());

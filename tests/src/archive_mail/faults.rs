@@ -3,19 +3,14 @@
 //! After each failure the record is done with all of its archive, or it is delivered again; it is never acknowledged
 //! with less. And the next attempt without the fault ends in the archive that the first one should have made.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
 
-use lamplighter_local_aws::{Call, Fault, FaultKind, LocalAws, When};
+use lamplighter_local_aws::{Call, Fault, LocalAws, When};
 use serde_json::Value;
 
 use super::stage::*;
-use crate::faults::{KINDS, must};
+use crate::fault_matrix::{faults, must, operations, told, try_all};
 use crate::harness::serve;
-
-/// How many programs run at once. They mostly wait.
-const WORKERS: usize = 8;
 
 const FAULTY: &str = r#"
 [aws]
@@ -71,46 +66,12 @@ fn reference() -> Reference {
     }
 }
 
-fn faults(reference: &Reference) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for call in &reference.calls {
-        let number = seen.entry(call.name()).or_default();
-        *number += 1;
-        for kind in KINDS {
-            let mut whens = vec![When::Nth(*number)];
-            if *number == 1 {
-                whens.push(When::Always);
-            }
-            let is_lost = matches!(
-                kind,
-                FaultKind::Reset | FaultKind::Stall | FaultKind::Truncate
-            );
-            for when in whens {
-                let fault = Fault {
-                    when,
-                    ..Fault::new(&call.name(), kind)
-                };
-                if call.changes && is_lost {
-                    faults.push(fault.clone().after_effect());
-                }
-                faults.push(fault);
-            }
-        }
-    }
-    faults
-}
-
 fn try_fault(reference: &Reference, fault: &Fault) -> Result<(), String> {
     let (aws, event) = stage();
     let raw = event["Records"][0]["ses"]["mail"]["messageId"].clone();
     aws.inject(fault.clone());
     let ran = run(&aws, FAULTY, &event, &[]);
     aws.clear_faults();
-    let told = format!(
-        "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-        ran.code, ran.stdout, ran.stderr
-    );
     let check = || -> Result<(), String> {
         let struck = aws
             .calls()
@@ -138,20 +99,17 @@ fn try_fault(reference: &Reference, fault: &Fault) -> Result<(), String> {
             Some(other) => Err(format!("the record is `{other}`")),
         }
     };
-    check().map_err(|what| format!("{what}\n{told}"))?;
+    check().map_err(|what| told(&what, &ran))?;
 
     // After every lease: the ledger's, and that of a copy.
     aws.advance(chrono::Duration::minutes(30));
     let again = run(&aws, FAULTY, &event, &[]);
-    let told = format!(
-        "second run: exit code {:?}\n{}\n{}",
-        again.code, again.stdout, again.stderr
-    );
     must(again.code == Some(0), || {
-        format!("it does not recover\n{told}")
+        told("the second run does not recover", &again)
     })?;
     must(summary(&aws) == reference.summary, || {
-        format!("another archive: {:?}\n{told}", archive(&aws).keys())
+        let what = format!("another archive: {:?}", archive(&aws).keys());
+        told(&what, &again)
     })?;
     let sent = aws.mails().len();
     // SES cannot be asked whether it took a mail, so each lost answer may be one more copy: the SDK's second attempt, and
@@ -160,42 +118,16 @@ fn try_fault(reference: &Reference, fault: &Fault) -> Result<(), String> {
         fault.after_effect && fault.when == When::Always && fault.call == "ses:SendEmail";
     let most = if is_lost_for_good { 3 } else { 2 };
     must((1..=most).contains(&sent), || {
-        format!("{sent} copies were sent of {raw}\n{told}")
+        told(&format!("{sent} copies were sent of {raw}"), &again)
     })
 }
 
 #[test]
 fn every_call_fails_in_every_way_and_no_mail_is_acknowledged_as_done_that_is_not() {
     let reference = reference();
-    let operations: BTreeSet<String> = reference.calls.iter().map(Call::name).collect();
-    let faults = faults(&reference);
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(what) = try_fault(&reference, fault) {
-                        let failure = format!("=== {fault:?}\n{what}\n");
-                        failures.lock().expect("no worker panics").push(failure);
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("no worker panics");
-    println!(
-        "{} combinations over {} calls of {} operations: {operations:?}",
-        faults.len(),
-        reference.calls.len(),
-        operations.len()
-    );
-    assert!(
-        failures.is_empty(),
-        "{} of {} combinations failed\n{}",
-        failures.len(),
-        faults.len(),
-        failures.join("\n")
-    );
+    let operations = operations(&reference.calls);
+    let faults = faults(&reference.calls);
+    try_all(&faults, |fault| try_fault(&reference, fault));
     // A scenario that lost some of its calls would prove less than it says.
     for needed in [
         "s3:GetObject",

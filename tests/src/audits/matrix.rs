@@ -4,22 +4,17 @@
 //! without a warning; the words name the call; and a second run ends where the first one should have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use lamplighter_local_aws::{Call, Fault, FaultKind, LocalAws, When, World};
 use serde_json::Value;
 
 use super::worlds::{ACCOUNT, REGION};
-use crate::faults::{KINDS, must};
+use crate::fault_matrix::{faults, must, operations, told, try_all};
 use crate::harness::{Lamplighter, Ran, serve};
 
 /// As many attempts as it takes to see one healed.
 const ATTEMPTS: usize = 2;
-
-/// How many programs of one matrix run at once. They mostly wait.
-const WORKERS: usize = 12;
 
 const USERS: [&str; 7] = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"];
 const GROUPS: [&str; 3] = ["sg-0000000a", "sg-0000000b", "sg-0000000c"];
@@ -72,39 +67,10 @@ impl Scenario {
     /// Tries every combination, and answers how many there were.
     pub fn check(&self) -> usize {
         let reference = Reference::take(self);
-        let operations: BTreeSet<String> = reference.calls.iter().map(Call::name).collect();
-        let faults = reference.faults();
-        let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        std::thread::scope(|scope| {
-            for _ in 0..WORKERS {
-                scope.spawn(|| {
-                    while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if let Err(what) = reference.try_fault(fault) {
-                            failures
-                                .lock()
-                                .expect("no worker panics")
-                                .push(format!("=== {fault:?}\n{what}\n"));
-                        }
-                    }
-                });
-            }
-        });
-        let failures = failures.into_inner().expect("no worker panics");
-        println!(
-            "{} ({}): {} combinations over {} calls of {} operations: {operations:?}",
-            self.function,
-            self.section.replace('\n', ", "),
-            faults.len(),
-            reference.calls.len(),
-            operations.len()
-        );
-        assert!(
-            failures.is_empty(),
-            "{} of {} combinations failed\n{}",
-            failures.len(),
-            faults.len(),
-            failures.join("\n")
-        );
+        let operations = operations(&reference.calls);
+        let is_meant = |call: &&Call| call.changes || !self.changes_only;
+        let faults = faults(reference.calls.iter().filter(is_meant));
+        try_all(&faults, |fault| reference.try_fault(fault));
         // A scenario that lost some of its calls would prove less than it says.
         assert_eq!(operations.len(), self.operations, "{operations:?}");
         faults.len()
@@ -138,35 +104,6 @@ impl<'a> Reference<'a> {
             run,
             calls: aws.calls(),
         }
-    }
-
-    /// Every fault to try: each operation for good, and each call once; a change also fails after its effect.
-    fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        let is_meant = |call: &&Call| call.changes || !self.scenario.changes_only;
-        for call in self.calls.iter().filter(is_meant) {
-            let number = seen.entry(call.name()).or_default();
-            *number += 1;
-            for kind in KINDS {
-                let for_good = (*number == 1).then_some(When::Always);
-                for when in for_good.into_iter().chain([When::Nth(*number)]) {
-                    let fault = Fault {
-                        when,
-                        ..Fault::new(&call.name(), kind)
-                    };
-                    let is_lost = matches!(
-                        kind,
-                        FaultKind::Reset | FaultKind::Stall | FaultKind::Truncate
-                    );
-                    if call.changes && is_lost {
-                        faults.push(fault.clone().after_effect());
-                    }
-                    faults.push(fault);
-                }
-            }
-        }
-        faults
     }
 
     /// Lets `fault` strike a run, and runs again without it where something may have been left undone.
@@ -377,13 +314,6 @@ fn is_part_of(resource: &str, whole: &str) -> bool {
     resource
         .strip_prefix(whole)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn told(what: &str, ran: &Ran) -> String {
-    format!(
-        "{what}\nexit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-        ran.code, ran.stdout, ran.stderr
-    )
 }
 
 fn mails_to(aws: &LocalAws, to: &str) -> usize {

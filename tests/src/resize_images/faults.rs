@@ -3,18 +3,11 @@
 //! After each failure the record is done with all its copies, or it is delivered again; it is never acknowledged with
 //! less. And the next attempt without the fault ends where the first one should have.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use lamplighter_local_aws::{Call, Fault, FaultKind, LocalAws, When};
+use lamplighter_local_aws::{Fault, LocalAws};
 use serde_json::Value;
 
 use super::stage::*;
-use crate::faults::{KINDS, must};
-
-/// How many programs run at once. They mostly wait.
-const WORKERS: usize = 8;
+use crate::fault_matrix::{faults, must, operations, told, try_all};
 
 /// What is to happen: an account, its event, and what must be so in the end.
 struct Scenario {
@@ -57,45 +50,11 @@ const REMOVED: Scenario = Scenario {
     needed: &["s3:HeadObject", "s3:DeleteObject", "sts:GetCallerIdentity"],
 };
 
-fn faults(calls: &[Call]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for call in calls {
-        let number = seen.entry(call.name()).or_default();
-        *number += 1;
-        for kind in KINDS {
-            let mut whens = vec![When::Nth(*number)];
-            if *number == 1 {
-                whens.push(When::Always);
-            }
-            let is_lost = matches!(
-                kind,
-                FaultKind::Reset | FaultKind::Stall | FaultKind::Truncate
-            );
-            for when in whens {
-                let fault = Fault {
-                    when,
-                    ..Fault::new(&call.name(), kind)
-                };
-                if call.changes && is_lost {
-                    faults.push(fault.clone().after_effect());
-                }
-                faults.push(fault);
-            }
-        }
-    }
-    faults
-}
-
 fn try_fault(scenario: &Scenario, fault: &Fault) -> Result<(), String> {
     let (aws, event) = (scenario.stage)();
     aws.inject(fault.clone());
     let ran = run(&aws, WITH_STATE, &event, &[]);
     aws.clear_faults();
-    let told = format!(
-        "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-        ran.code, ran.stdout, ran.stderr
-    );
     let check = || -> Result<(), String> {
         let struck = aws.calls().iter().any(|call| call.fault.is_some());
         must(struck, || "the fault never struck".to_owned())?;
@@ -114,20 +73,17 @@ fn try_fault(scenario: &Scenario, fault: &Fault) -> Result<(), String> {
             Some(other) => Err(format!("the record is `{other}`")),
         }
     };
-    check().map_err(|what| format!("{what}\n{told}"))?;
+    check().map_err(|what| told(&what, &ran))?;
 
     // After the ledger's lease.
     aws.advance(chrono::Duration::minutes(30));
     let again = run(&aws, WITH_STATE, &event, &[]);
-    let told = format!(
-        "second run: exit code {:?}\n{}\n{}",
-        again.code, again.stdout, again.stderr
-    );
     must(again.code == Some(0), || {
-        format!("it does not recover\n{told}")
+        told("the second run does not recover", &again)
     })?;
     must((scenario.is_done)(&aws), || {
-        format!("not done: {:?}\n{told}", made_from(&aws))
+        let what = format!("not done by the second run: {:?}", made_from(&aws));
+        told(&what, &again)
     })
 }
 
@@ -137,35 +93,9 @@ fn every_call_fails(scenario: &Scenario) {
     assert_eq!(outcome(&reference).0, "done", "{reference}");
     assert!((scenario.is_done)(&aws));
     let calls = aws.calls();
-    let operations: BTreeSet<String> = calls.iter().map(Call::name).collect();
+    let operations = operations(&calls);
     let faults = faults(&calls);
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(what) = try_fault(scenario, fault) {
-                        let failure = format!("=== {fault:?}\n{what}\n");
-                        failures.lock().expect("no worker panics").push(failure);
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("no worker panics");
-    println!(
-        "{} combinations over {} calls of {} operations: {operations:?}",
-        faults.len(),
-        calls.len(),
-        operations.len()
-    );
-    assert!(
-        failures.is_empty(),
-        "{} of {} combinations failed\n{}",
-        failures.len(),
-        faults.len(),
-        failures.join("\n")
-    );
+    try_all(&faults, |fault| try_fault(scenario, fault));
     // A scenario that lost some of its calls would prove less than it says.
     for needed in scenario.needed {
         assert!(operations.contains(*needed), "{operations:?}");
