@@ -1,7 +1,7 @@
 //! One feature graph: whatever part of the workspace is built, everything below the AWS SDK has the same features.
 //!
 //! Cargo compiles a crate anew whenever the features of anything below it differ, and aws-sdk-ec2 costs minutes and
-//! half a gigabyte.
+//! half a gigabyte. And a codec with other features may write other bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,18 @@ const SDK: [&str; 7] = [
     "aws-sdk-sesv2",
     "aws-sdk-sns",
     "aws-sdk-sts",
+];
+
+/// The crates that decide which bytes a smaller image has.
+const CODECS: [&str; 8] = [
+    "fast_image_resize",
+    "fdeflate",
+    "flate2",
+    "gif",
+    "image",
+    "moxcms",
+    "png",
+    "turbojpeg",
 ];
 
 /// Crates with their features. A crate that is built for the host and for the target may be there twice.
@@ -79,6 +91,22 @@ fn every_package_with_the_sdk_has_the_line_that_holds_the_features_together() {
         }
     }
     assert!(seen > 0, "the packages with the SDK were found");
+}
+
+#[test]
+fn an_image_has_the_same_bytes_from_the_lambda_and_from_the_whole_program() {
+    let graph_of = |args: [&str; 2]| graph(&[args[0], args[1], "--edges", "normal"]);
+    let lambda = graph_of(["--package", "resize-images"]);
+    let program = graph_of(["--package", "lamplighter"]);
+    for codec in CODECS {
+        let of = |graph: &Graph| {
+            let prefix = format!("{codec} v");
+            let found = graph.iter().find(|(name, _)| name.starts_with(&prefix));
+            found.map(|(_, features)| features.clone())
+        };
+        assert!(of(&lambda).is_some(), "{codec} is not built");
+        assert_eq!(of(&lambda), of(&program), "{codec} has other features");
+    }
 }
 
 #[test]
