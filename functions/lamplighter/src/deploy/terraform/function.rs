@@ -113,8 +113,7 @@ fn lambda(stack: &Stack, function: &Function) -> Value {
 
 fn role(function: &Function, resources: &mut Resources) {
     let (id, name) = (snake(&function.name), &function.name);
-    resources.add(
-        "aws_iam_role",
+    resources.role(
         &id,
         json!({ "name": format!("${{var.name}}-{name}"), "assume_role_policy": trust("lambda.amazonaws.com", None) }),
     );

@@ -43,8 +43,7 @@ pub(super) fn resources(function: &Function, resources: &mut Resources) {
         "ArnEquals": { "aws:SourceArn": rule_arn.clone() },
     });
     let role = format!("{id}_mail");
-    resources.add(
-        "aws_iam_role",
+    resources.role(
         &role,
         json!({
             "name": format!("${{var.name}}-{name}-mail"),

@@ -32,6 +32,13 @@ impl Resources {
         named[name] = arguments;
     }
 
+    /// A role, within the boundary if there is one.
+    fn role(&mut self, name: &str, mut arguments: Value) {
+        arguments["permissions_boundary"] =
+            json!("${var.permissions_boundary == \"\" ? null : var.permissions_boundary}");
+        self.add("aws_iam_role", name, arguments);
+    }
+
     /// Names a text, and answers with the name.
     fn local(&mut self, name: String, text: impl Into<Value>) -> String {
         let reference = format!("local.{name}");
@@ -109,8 +116,7 @@ fn shared(stack: &Stack, resources: &mut Resources) {
             json!({ "StringEquals": { "aws:SourceAccount": account }, "ArnEquals": { "aws:SourceArn": group } }),
         ),
     );
-    resources.add(
-        "aws_iam_role",
+    resources.role(
         "scheduler",
         json!({ "name": "${var.name}-scheduler", "assume_role_policy": trust }),
     );

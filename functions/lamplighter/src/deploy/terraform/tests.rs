@@ -54,6 +54,24 @@ fn every_resource_is_of_a_known_type_with_its_required_arguments_and_no_unknown_
 }
 
 #[test]
+fn every_role_is_within_the_boundary_if_there_is_one() {
+    let configuration = terraform(&stack());
+    let variable = &configuration["variable"]["permissions_boundary"];
+    assert_eq!(variable["default"], "");
+    let roles = configuration["resource"]["aws_iam_role"].as_object();
+    let roles = roles.expect("roles");
+    // One for each function, one for Scheduler, one for SES.
+    assert_eq!(roles.len(), stack().functions.len() + 2);
+    for (name, role) in roles {
+        assert_eq!(
+            role["permissions_boundary"],
+            "${var.permissions_boundary == \"\" ? null : var.permissions_boundary}",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_reference_is_to_something_that_is_there() {
     let configuration = terraform(&stack());
     let text = configuration.to_string();

@@ -103,6 +103,14 @@ pub(super) fn variables(stack: &Stack) -> Value {
         );
     }
     add(
+        "permissions_boundary",
+        variable(
+            "string",
+            "",
+            "The managed policy that bounds what all roles may, as an ARN; empty is none",
+        ),
+    );
+    add(
         "vpc_subnet_ids",
         variable(
             "list(string)",
