@@ -67,12 +67,12 @@ pub struct Html;
 
 impl Escaper for Html {
     fn write_escaped_str<W: Write>(&self, mut page: W, text: &str) -> fmt::Result {
-        write_html(&mut page, text)
+        write_without_markup(&mut page, &visible(text))
     }
 }
 
-fn write_html(page: &mut dyn Write, text: &str) -> fmt::Result {
-    let text = visible(text);
+/// Writes `text`, whose hidden characters are visible already.
+pub(crate) fn write_without_markup(page: &mut dyn Write, text: &str) -> fmt::Result {
     let mut written = 0;
     for (at, markup) in text.match_indices(['<', '>', '&', '"', '\'', '/']) {
         page.write_str(&text[written..at])?;

@@ -1,17 +1,16 @@
 //! One self-contained page: no script, no outside resource, readable on a phone, on paper, and as the body of a mail.
 //!
 //! The page is `templates/report.html`; this file only prepares what it shows. Whatever the template prints goes
-//! through [`Html`], so a value can neither hide text nor become markup, wherever it stands.
+//! through [`Html`](crate::Html), so a value can neither hide text nor become markup, wherever it stands.
 
 use askama::Template;
-use askama::filters::Escaper;
 use lamplighter_core::{
     ActionRow, Coverage, CoverageStatus, DeliveryOutcome, Finding, Run, Verdict,
 };
 
 use crate::Options;
 use crate::certificates::page::{self, Section};
-use crate::escape::{Html, literals, visible};
+use crate::escape::{literals, visible, write_without_markup};
 use crate::listed::{Extent, Listed};
 use crate::since::{self, News};
 use crate::story::{self, Rank, SkippedGroup};
@@ -43,7 +42,7 @@ pub fn html_sentence(text: &str) -> String {
         };
         html.push_str(begin);
         // Writing to a String cannot fail.
-        let _ = Html.write_escaped_str(&mut html, piece);
+        let _ = write_without_markup(&mut html, piece);
         html.push_str(end);
     }
     html
