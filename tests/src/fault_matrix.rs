@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lamplighter_local_aws::{Call, Fault, FaultKind, When};
+use lamplighter_local_aws::{Call, Fault, FaultKind, LocalAws, When};
 
 use crate::harness::Ran;
 
@@ -54,6 +54,12 @@ pub fn faults<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Vec<Fault> {
 /// What was called, each once.
 pub fn operations(calls: &[Call]) -> BTreeSet<String> {
     calls.iter().map(Call::name).collect()
+}
+
+/// How many calls the fault has struck.
+pub fn struck(aws: &LocalAws) -> usize {
+    let calls = aws.calls();
+    calls.iter().filter(|call| call.fault.is_some()).count()
 }
 
 /// Tries every case, and panics with all that went wrong.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use lamplighter_local_aws::{Call, Fault, FaultKind, Instance, LocalAws, When, World};
 use serde_json::Value;
 
-use crate::fault_matrix::{faults, must, operations, told, try_all};
+use crate::fault_matrix::{faults, must, operations, struck, told, try_all};
 use crate::harness::{Lamplighter, Ran, serve};
 
 const ACCOUNT: &str = "123456789012";
@@ -145,11 +145,7 @@ fn after_the_fault(
     aws: &LocalAws,
     ran: &Ran,
 ) -> Result<(), String> {
-    let struck = aws
-        .calls()
-        .iter()
-        .filter(|call| call.fault.is_some())
-        .count();
+    let struck = struck(aws);
     must(struck > 0, || "the fault never struck".to_owned())?;
     must(struck <= ATTEMPTS * 3, || {
         format!("{struck} calls: a fault is not amplified")

@@ -9,7 +9,7 @@ use lamplighter_local_aws::{Call, Fault, LocalAws, When};
 use serde_json::Value;
 
 use super::stage::*;
-use crate::fault_matrix::{faults, must, operations, told, try_all};
+use crate::fault_matrix::{faults, must, operations, struck, told, try_all};
 use crate::harness::serve;
 
 const FAULTY: &str = r#"
@@ -73,11 +73,7 @@ fn try_fault(reference: &Reference, fault: &Fault) -> Result<(), String> {
     let ran = run(&aws, FAULTY, &event, &[]);
     aws.clear_faults();
     let check = || -> Result<(), String> {
-        let struck = aws
-            .calls()
-            .iter()
-            .filter(|call| call.fault.is_some())
-            .count();
+        let struck = struck(&aws);
         must(struck > 0, || "the fault never struck".to_owned())?;
         let outcome = ran.report().map(|run| run["records"][0]["outcome"].clone());
         match outcome.as_ref().and_then(Value::as_str) {

@@ -10,7 +10,7 @@ use lamplighter_local_aws::{Call, Fault, FaultKind, LocalAws, When, World};
 use serde_json::Value;
 
 use super::worlds::{ACCOUNT, REGION};
-use crate::fault_matrix::{faults, must, operations, told, try_all};
+use crate::fault_matrix::{faults, must, operations, struck, told, try_all};
 use crate::harness::{Lamplighter, Ran, serve};
 
 /// As many attempts as it takes to see one healed.
@@ -130,8 +130,7 @@ impl<'a> Reference<'a> {
     }
 
     fn after_the_fault(&self, fault: &Fault, aws: &LocalAws, ran: &Ran) -> Result<(), String> {
-        let calls = aws.calls();
-        let struck = calls.iter().filter(|call| call.fault.is_some()).count();
+        let struck = struck(aws);
         let usual = self
             .calls
             .iter()

@@ -7,7 +7,7 @@ use lamplighter_local_aws::{Call, Fault};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, bundle, stage};
-use crate::fault_matrix::{faults, must, told, try_all};
+use crate::fault_matrix::{faults, must, struck, told, try_all};
 use crate::harness::Ran;
 
 /// As many attempts as it takes to see one healed, and as short as it takes to see a stall.
@@ -104,12 +104,7 @@ fn try_fault(scenario: Scenario, fault: &Fault) -> Result<(), String> {
 }
 
 fn after(scenario: Scenario, stage: &Stage, ran: &Ran) -> Result<(), String> {
-    let struck = stage
-        .aws
-        .calls()
-        .iter()
-        .filter(|call| call.fault.is_some())
-        .count();
+    let struck = struck(&stage.aws);
     must(struck > 0, || "the fault never struck".to_owned())?;
     must(own(stage) <= 1, || format!("deployed {} times", own(stage)))?;
     let is_done = scenario.is_done(stage);

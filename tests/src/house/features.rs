@@ -95,9 +95,8 @@ fn every_package_with_the_sdk_has_the_line_that_holds_the_features_together() {
 
 #[test]
 fn an_image_has_the_same_bytes_from_the_lambda_and_from_the_whole_program() {
-    let graph_of = |args: [&str; 2]| graph(&[args[0], args[1], "--edges", "normal"]);
-    let lambda = graph_of(["--package", "resize-images"]);
-    let program = graph_of(["--package", "lamplighter"]);
+    let graph_of = |package| graph(&["--package", package, "--edges", "normal"]);
+    let (lambda, program) = (graph_of("resize-images"), graph_of("lamplighter"));
     for codec in CODECS {
         let of = |graph: &Graph| {
             let prefix = format!("{codec} v");

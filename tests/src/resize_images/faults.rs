@@ -7,7 +7,7 @@ use lamplighter_local_aws::{Fault, LocalAws};
 use serde_json::Value;
 
 use super::stage::*;
-use crate::fault_matrix::{faults, must, operations, told, try_all};
+use crate::fault_matrix::{faults, must, operations, struck, told, try_all};
 
 /// What is to happen: an account, its event, and what must be so in the end.
 struct Scenario {
@@ -56,8 +56,7 @@ fn try_fault(scenario: &Scenario, fault: &Fault) -> Result<(), String> {
     let ran = run(&aws, WITH_STATE, &event, &[]);
     aws.clear_faults();
     let check = || -> Result<(), String> {
-        let struck = aws.calls().iter().any(|call| call.fault.is_some());
-        must(struck, || "the fault never struck".to_owned())?;
+        must(struck(&aws) > 0, || "the fault never struck".to_owned())?;
         let outcome = ran.report().map(|run| run["records"][0]["outcome"].clone());
         match outcome.as_ref().and_then(Value::as_str) {
             Some("done") => must((scenario.is_done)(&aws), || {
